@@ -1,1 +1,5 @@
-//! placeholder
+//! What peers say to each other.
+
+mod ids;
+
+pub use ids::{ContentHash, ModelHash, ParseIdError, PeerKey, RunId};

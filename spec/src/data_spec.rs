@@ -32,5 +32,36 @@ pub struct Shard {
 }
 
 /// BLAKE3 over a shard's canonical rows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShardHash([u8; 32]);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShardHash(#[serde(with = "serde_bytes")] [u8; 32]);
+
+/// BLAKE3 of a [`DataSpec`]'s canonical CBOR: the same data, routing and training have the same fingerprint,
+/// whoever publishes them from wherever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(#[serde(with = "serde_bytes")] [u8; 32]);
+
+macro_rules! hash_text {
+    ($name:ident) => {
+        impl $name {
+            /// Takes the 32 bytes as they are.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 32 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+            }
+        }
+    };
+}
+hash_text!(ShardHash);
+hash_text!(Fingerprint);

@@ -1,1 +1,14 @@
-//! placeholder
+//! The data of a run.
+
+mod data_spec;
+mod routing;
+mod run;
+mod source;
+
+pub use data_spec::{DataSpec, Fingerprint, Shard, ShardHash};
+pub use routing::{ColumnStatistic, KMeansFit, Routing};
+pub use run::{
+    Format, KMeansSettings, OnError, PublicSource, RoutingSettings, RunSettings, Sampling, TargetType,
+    TrainingSettings,
+};
+pub use source::{Place, Record, RecordReader, RecordSource, SourceError};

@@ -83,6 +83,13 @@ impl AddressBook {
         chosen
     }
 
+    /// This one peer, if a try with it is due now; it is then taken as tried.
+    pub(crate) fn due(&mut self, key: PeerKey, now: u64) -> Option<PeerKey> {
+        let entry = self.peers.get_mut(&key).filter(|entry| entry.next_try <= now)?;
+        entry.next_try = now.saturating_add(RETRY_MS);
+        Some(key)
+    }
+
     /// The peer was reached.
     pub(crate) fn connected(&mut self, key: PeerKey) {
         if let Some(entry) = self.peers.get_mut(&key) {

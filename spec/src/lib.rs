@@ -5,6 +5,8 @@ mod check;
 mod data_spec;
 mod error;
 mod holdout;
+#[cfg(feature = "io")]
+mod io;
 mod materialise;
 mod memory;
 mod route;
@@ -18,6 +20,8 @@ pub use census::{Census, KeptRow, for_each_kept};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};
 pub use holdout::{HeldOutRow, for_each_held_out};
+#[cfg(feature = "io")]
+pub use io::{CsvSource, LocateError, RunFileFault, RunFileReadError, SourcePlaces, read_run_file};
 pub use materialise::materialise;
 pub use memory::VecSource;
 pub use route::Router;

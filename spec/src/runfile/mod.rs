@@ -12,6 +12,7 @@ mod suggest;
 use snake::Profile;
 use toml::de::DeTable;
 
+use crate::check::{MAX_CENTROID_NUMBERS, MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
 use crate::run::{KMeansSettings, RoutingSettings, RunSettings, Sampling, TrainingSettings};
 
 pub use error::RunFileError;
@@ -22,12 +23,8 @@ pub const MAX_RUN_FILE_BYTES: u64 = 1 << 20;
 
 /// Most characters in a run's name.
 const MAX_NAME: usize = 100;
-/// Most paths of a run.
-const MAX_PATHS: u32 = 65_536;
-/// Most dimensions of the featurizer.
-const MAX_DIMENSIONS: u32 = 4_096;
-/// Most layers per path, and most candidates per literal.
-const MAX_COUNT: u32 = 1_000_000;
+/// Most shards in memory.
+const MAX_SHARDS: u32 = 1_000_000;
 
 /// A run file, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +140,14 @@ fn routing(root: &Section<'_, '_>) -> Result<RoutingSettings, RunFileError> {
         return Err(section.error("sampling", *line, reason));
     }
     let sampling = value_or(sampling, Sampling::Prefix);
+    let numbers = u64::from(paths) * u64::from(dimensions);
+    if numbers > MAX_CENTROID_NUMBERS {
+        let line = section.line_of("paths").unwrap_or(1);
+        let reason = format!(
+            "x dimensions is {numbers}, at most {MAX_CENTROID_NUMBERS} can be published: lower one of the two"
+        );
+        return Err(section.error("paths", line, reason));
+    }
     Ok(RoutingSettings::KMeans(KMeansSettings { paths, sample, sampling, dimensions, seed, featurizer_seed }))
 }
 
@@ -151,9 +156,9 @@ fn training(root: &Section<'_, '_>) -> Result<TrainingSettings, RunFileError> {
     let section = root.section("training", &known)?;
     let noise = section.number("noise")?;
     if let Some(At { value, line }) = &noise
-        && !(0.0..=100.0).contains(value)
+        && !(0.0..=MAX_NOISE).contains(value)
     {
-        return Err(section.error("noise", *line, format!("is {value}, it must be from 0 to 100")));
+        return Err(section.error("noise", *line, format!("is {value}, it must be from 0 to {MAX_NOISE}")));
     }
     let profiles = [
         ("auto", None),
@@ -166,12 +171,12 @@ fn training(root: &Section<'_, '_>) -> Result<TrainingSettings, RunFileError> {
         ("hef", Some(Profile::Hef)),
     ];
     Ok(TrainingSettings {
-        layers: value_or(section.whole32("layers", 1, MAX_COUNT)?, 5),
+        layers: value_or(section.whole32("layers", 1, MAX_LAYERS)?, 5),
         bucket: value_or(section.whole32("bucket", 1, u32::MAX)?, 250),
         slice: value_or(section.whole32("slice", 1, u32::MAX)?, 20_000),
         noise: value_or(noise, 1.0),
         profile: value_or(section.choice("profile", &profiles)?, None),
-        lookahead: value_or(section.whole32("lookahead", 1, MAX_COUNT)?, 5),
+        lookahead: value_or(section.whole32("lookahead", 1, u32::MAX)?, 5),
         seed: value_or(section.whole("seed", 0, u64::MAX)?, 0),
     })
 }
@@ -187,7 +192,7 @@ fn volunteer(root: &Section<'_, '_>) -> Result<VolunteerSettings, RunFileError> 
         return Err(section.error("max_mbps", *line, "must be above 0; leave it out for no limit"));
     }
     Ok(VolunteerSettings {
-        max_shards: value_or(section.whole32("max_shards", 1, MAX_COUNT)?, default.max_shards),
+        max_shards: value_or(section.whole32("max_shards", 1, MAX_SHARDS)?, default.max_shards),
         max_shard_memory: section.whole("max_shard_memory", 1, u64::MAX)?.map(|bytes| bytes.value),
         threads: section.whole32("threads", 1, 65_536)?.map(|threads| threads.value),
         max_mbps: max_mbps.map(|mbps| mbps.value),

@@ -2,14 +2,28 @@
 
 mod census;
 mod check;
+mod columns;
+mod convert;
 mod data_spec;
 mod error;
+mod featurizer;
+mod fit;
+#[cfg(test)]
+mod fixture;
 mod holdout;
+mod infer;
+mod keep;
+mod kmeans;
 mod materialise;
 mod memory;
+mod number;
+mod publish;
+mod random;
 mod route;
 mod routing;
+mod rows;
 mod run;
+mod shard;
 mod source;
 mod verify;
 
@@ -17,8 +31,10 @@ pub use census::{Census, KeptRow, for_each_kept};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};
 pub use holdout::{HeldOutRow, for_each_held_out};
+pub use infer::InferError;
 pub use materialise::materialise;
 pub use memory::VecSource;
+pub use publish::{PathSummary, Progress, PublishError, Published, Stage, Summary, publish};
 pub use route::Router;
 pub use routing::{ColumnStatistic, KMeansFit, Routing};
 pub use run::{

@@ -1,5 +1,6 @@
 //! The learner and the model of OpenDiPaCo.
 
+mod bits;
 mod bucket;
 mod cancel;
 mod literal;
@@ -8,12 +9,14 @@ mod schema;
 mod settings;
 mod stream;
 mod table;
+mod train;
 
 pub use bucket::{Bucket, Origin, UnitBuckets, VoteCondition};
 pub use cancel::Cancel;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
-pub use profile::Profile;
+pub use profile::{Profile, TextStatistics, UnknownProfile};
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};
-pub use settings::Training;
+pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};
 pub use table::{Cell, Column, Table, TableBuilder, TableError, TargetColumn, TargetValue, TextColumn};
+pub use train::{Prepared, TrainError, UnitJob, train_unit};

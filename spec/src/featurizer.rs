@@ -3,7 +3,8 @@
 //! A number column is standardised by mean and deviation, clamped to ±4 and scaled to ±1024. A text is split into
 //! tokens: runs of alphanumeric characters, in lower case. A text of n tokens weighs each with 256 / floor(sqrt(n)), at
 //! least 1, so that long texts do not drown everything else. Column names, and names with tokens, are hashed (BLAKE3
-//! keyed by the featurizer's seed) to four dimensions and signs each, to which the number or weight is added. In the
+//! keyed by the featurizer's seed) to one dimension, with a sign, in each quarter of the dimensions (in each dimension
+//! where there are fewer than four), and the number or weight is added there. So no column cancels itself out. In the
 //! end every dimension is clamped to ±2^20.
 //!
 //! Lower case and alphanumeric are Unicode's as the standard library of the toolchain has them. A later Unicode version
@@ -29,8 +30,8 @@ const CACHE: usize = 16_384;
 /// Longer texts go through the cache of tokens instead of the one of texts.
 const CACHED_TEXT: usize = 64;
 
-/// A dimension and whether to subtract there.
-type Places = [(u16, bool); SPREAD];
+/// A dimension and a sign there; the sign is 0 where there are fewer dimensions than places.
+type Places = [(u16, i32); SPREAD];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Featurizer {
@@ -152,17 +153,17 @@ impl Column {
                     places
                 }
             };
-            for (dimension, minus) in places {
-                give(dimension, if minus { -weight } else { weight });
+            for (dimension, sign) in places {
+                give(dimension, sign * weight);
             }
         });
     }
 }
 
 fn add(places: &Places, value: i32, out: &mut [i32]) {
-    for &(dimension, minus) in places {
+    for &(dimension, sign) in places {
         if let Some(sum) = out.get_mut(usize::from(dimension)) {
-            *sum = sum.saturating_add(if minus { -value } else { value });
+            *sum = sum.saturating_add(sign * value);
         }
     }
 }
@@ -194,7 +195,7 @@ fn for_each_token(text: &str, token: &mut String, give: &mut dyn FnMut(&str)) {
 }
 
 /// Where a column (`token` is `None`) or a token of it goes: four numbers of the hash, each with its top bit as the
-/// sign and its low half, by widening multiplication, as the dimension.
+/// sign and its low half, by widening multiplication, as the dimension within its quarter.
 #[allow(clippy::cast_possible_truncation)]
 fn places(key: &[u8; 32], dimensions: u32, name: &str, token: Option<&str>) -> Places {
     let mut hasher = blake3::Hasher::new_keyed(key);
@@ -203,11 +204,15 @@ fn places(key: &[u8; 32], dimensions: u32, name: &str, token: Option<&str>) -> P
     hasher.update(&[u8::from(token.is_some())]);
     hasher.update(token.unwrap_or_default().as_bytes());
     let hash = hasher.finalize();
-    let mut places = [(0, false); SPREAD];
-    for (place, chunk) in places.iter_mut().zip(hash.as_bytes().chunks_exact(8)) {
+    let dimensions = u64::from(dimensions);
+    let spread = dimensions.min(SPREAD as u64);
+    let mut places = [(0, 0); SPREAD];
+    for ((place, chunk), quarter) in places.iter_mut().zip(hash.as_bytes().chunks_exact(8)).zip(0..spread) {
         let word = chunk.iter().rev().fold(0u64, |word, byte| (word << 8) | u64::from(*byte));
-        let low = word & u64::from(u32::MAX);
-        *place = (((low * u64::from(dimensions)) >> 32) as u16, word >> 63 == 1);
+        let start = quarter * dimensions / spread;
+        let width = (quarter + 1) * dimensions / spread - start;
+        let within = ((word & u64::from(u32::MAX)) * width) >> 32;
+        *place = ((start + within) as u16, if word >> 63 == 1 { -1 } else { 1 });
     }
     places
 }
@@ -271,7 +276,7 @@ mod tests {
         featurizer.featurize(&[Cell::Number(40.0), Cell::Text("")], &mut out);
         assert_eq!(out, [0; 8]);
     }
-    const GOLDEN: [i32; 8] = [0; 8];
+    const GOLDEN: [i32; 8] = [512, 384, -896, 0, 512, 384, 256, 640];
 
     #[test]
     fn caches_do_not_show() {
@@ -292,6 +297,20 @@ mod tests {
         assert!(
             warm.columns.iter().all(|column| column.texts.len() <= CACHE && column.tokens.len() <= CACHE)
         );
+    }
+
+    #[test]
+    fn a_column_has_one_place_in_each_quarter() {
+        for dimensions in [1, 2, 3, 4, 5, 7, 64, 4_096] {
+            let mut found: Vec<u16> = places(&[1; 32], dimensions, "age", None)
+                .into_iter()
+                .filter(|(_, sign)| *sign != 0)
+                .map(|(dimension, _)| dimension)
+                .collect();
+            assert!(found.iter().all(|dimension| u32::from(*dimension) < dimensions));
+            found.dedup();
+            assert_eq!(found.len(), 4.min(dimensions as usize));
+        }
     }
 
     #[test]

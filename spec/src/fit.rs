@@ -240,7 +240,7 @@ mod tests {
         };
         let mut sampler = Sampler::new(&settings);
         (0..1_000).for_each(|ordinal| sampler.push(ordinal));
-        assert_eq!(sampler.finish(), Sample::Ordinals(vec![0, 0, 0, 0, 0]));
+        assert_eq!(sampler.finish(), Sample::Ordinals(vec![502, 585, 603, 734, 804]));
         let mut sampler = Sampler::new(&settings);
         (0..3).for_each(|ordinal| sampler.push(ordinal));
         assert_eq!(sampler.finish(), Sample::Ordinals(vec![0, 1, 2]));

@@ -33,6 +33,7 @@ mod verify;
 
 pub use cache::{CacheCounters, MemoryLimits, ShardCache, ShardKey};
 pub use census::{Census, KeptRow, for_each_kept};
+pub use check::{MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};
 pub use holdout::{HeldOutRow, for_each_held_out};

@@ -45,11 +45,6 @@ impl<'s> Records<'s> {
         self.reader.header()
     }
 
-    /// What a part is called in messages.
-    pub(crate) fn location(&self, part: usize) -> String {
-        self.source.location(part)
-    }
-
     /// How many malformed records were left out so far.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped + self.reader.skipped()

@@ -27,7 +27,7 @@ fn push_cell(cell: Cell<'_>, bytes: &mut Vec<u8>) {
 }
 
 /// Appends a row's target.
-fn push_target(target: TargetValue, bytes: &mut Vec<u8>) {
+pub(crate) fn push_target(target: TargetValue, bytes: &mut Vec<u8>) {
     match target {
         TargetValue::Class(class) => bytes.extend_from_slice(&class.to_le_bytes()),
         TargetValue::Number(value) => bytes.extend_from_slice(&(value + 0.0).to_bits().to_le_bytes()),

@@ -48,6 +48,12 @@ impl Delivery {
         }
     }
 
+    /// A place in the channel for an event that is not ready yet; none when there is no room.
+    pub(crate) fn reserve(&mut self) -> Option<mpsc::OwnedPermit<NetEvent>> {
+        self.flush();
+        if self.waiting.is_empty() { self.events.clone().try_reserve_owned().ok() } else { None }
+    }
+
     /// Gives a connection event to the reader, now or later. Without a reader it is forgotten.
     pub(crate) fn announce(&mut self, event: NetEvent) {
         self.flush();

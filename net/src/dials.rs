@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use libp2p::core::transport::TransportError;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{ConnectionId, DialError as SwarmDialError};
 use libp2p::{Multiaddr, PeerId, connection_limits};
 use protocol::PeerKey;
 use tokio::sync::oneshot;
 
-use crate::error::{DialError, Tried, dial_reason};
+use crate::error::{DialError, Tried, dial_reason, is_unsupported};
 use crate::keys::to_key;
 
 pub(crate) type Answer = oneshot::Sender<Result<PeerKey, DialError>>;
@@ -114,8 +113,9 @@ pub(crate) fn explain(error: SwarmDialError, wanted: Option<PeerKey>, mut tried:
             },
         },
         SwarmDialError::Transport(errors) => {
-            if let [(address, TransportError::MultiaddrNotSupported(_))] = errors.as_slice()
+            if let [(address, error)] = errors.as_slice()
                 && tried.is_empty()
+                && is_unsupported(error)
             {
                 return DialError::Unsupported { address: split(address).0 };
             }

@@ -16,7 +16,7 @@ use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
 use libp2p_stream::IncomingStreams;
 use protocol::PeerKey;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use crate::behaviour::{Behaviour, BehaviourEvent};
@@ -27,14 +27,15 @@ use crate::event::{Direction, GossipId, NetEvent, Reply, Verdict};
 use crate::keys::{to_key, to_peer};
 use crate::limits::{
     DIAL_ADDRESSES_MAX, GOSSIP_BYTES_MAX, IDENTIFIED_ADDRESSES_MAX, OUTBOX_TICK, REQUESTS_IN_MAX,
-    REQUESTS_IN_PER_PEER_MAX, SHUTDOWN_LINGER, SHUTDOWN_TIME, STREAMS_IN_MAX, STREAMS_IN_PER_PEER_MAX,
+    REQUESTS_IN_PER_PEER_MAX, SHUTDOWN_LINGER, SHUTDOWN_TIME, STREAM_TAKE_TIME, STREAMS_IN_MAX,
+    STREAMS_IN_PER_PEER_MAX,
 };
 use crate::listen::{Listening, released};
 use crate::outbox::{Attempt, Outbox};
 use crate::requests::Requests;
 use crate::slots::Slots;
 use crate::state::{State, count};
-use crate::stream::Stream;
+use crate::stream::{Stream, take};
 
 /// What handles ask for.
 pub(crate) enum Command {
@@ -376,14 +377,24 @@ impl EventLoop {
         }
     }
 
-    fn on_stream(&mut self, peer: PeerId, stream: libp2p::Stream) {
+    /// The opener waits for a word that its stream is taken. It is written beside the loop, in as many tasks as there are
+    /// places, and the event has its place in the channel before.
+    fn on_stream(&mut self, peer: PeerId, mut stream: libp2p::Stream) {
         let Some(from) = to_key(&peer) else { return };
-        let taken = self.streams_in.take(from).map(|slot| {
-            self.delivery.offer(NetEvent::Stream { from, stream: Stream::accepted(stream, slot) })
-        });
-        if taken != Some(Offered::Taken) {
+        let places = self.streams_in.take(from).and_then(|slot| Some((slot, self.delivery.reserve()?)));
+        let Some((slot, place)) = places else {
             count(&self.state.drops.streams_in, 1);
-        }
+            return;
+        };
+        tokio::spawn(async move {
+            match timeout(STREAM_TAKE_TIME, take(&mut stream)).await {
+                Ok(Ok(())) => {
+                    drop(place.send(NetEvent::Stream { from, stream: Stream::accepted(stream, slot) }))
+                }
+                Ok(Err(error)) => debug!(%from, %error, "a stream broke before it was taken"),
+                Err(_) => debug!(%from, "a stream was not taken in time"),
+            }
+        });
     }
 
     // What the swarm says

@@ -1,14 +1,16 @@
 //! The handle: what the rest of the node calls.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libp2p::Multiaddr;
 use libp2p::swarm::Swarm;
+use libp2p::{Multiaddr, PeerId};
+use libp2p_stream::OpenStreamError;
 use protocol::PeerKey;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::behaviour::{Behaviour, STREAM_PROTOCOL};
 use crate::config::NetConfig;
@@ -16,10 +18,13 @@ use crate::error::{Closed, DialError, GossipError, NetError, RequestError, Strea
 use crate::event::{GossipId, NetEvent, Verdict};
 use crate::event_loop::{Command, EventLoop};
 use crate::keys;
-use crate::limits::{COMMAND_CAPACITY, EVENT_CAPACITY, GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, TOPIC_BYTES_MAX};
+use crate::limits::{
+    COMMAND_CAPACITY, EVENT_CAPACITY, GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, STREAM_PAUSE, STREAM_TRIES,
+    STREAMS_PER_CONNECTION_MAX, TOPIC_BYTES_MAX,
+};
 use crate::listen::listen;
 use crate::state::{Drops, State};
-use crate::stream::Stream;
+use crate::stream::{Stream, wait_taken};
 use crate::traffic::Traffic;
 use crate::transport;
 
@@ -51,7 +56,7 @@ impl Net {
         let behaviour = Behaviour::new(&keypair, &config)?;
         let swarm_config = libp2p::swarm::Config::with_tokio_executor()
             .with_idle_connection_timeout(config.idle_timeout)
-            .with_max_negotiating_inbound_streams(crate::limits::STREAMS_PER_CONNECTION_MAX);
+            .with_max_negotiating_inbound_streams(STREAMS_PER_CONNECTION_MAX);
         let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
         let mut streams = swarm.behaviour().streams.new_control();
         let incoming = streams
@@ -205,28 +210,45 @@ impl Net {
         self.ask(|answer| Command::Request { key, bytes, answer }).await?
     }
 
-    /// Opens a stream to a peer. A peer that isn't connected is dialed at the addresses it told earlier.
-    ///
-    /// The other side may still drop it: when it has too many streams in hand, the first read or write fails.
+    /// Opens a stream to a peer: when this returns, the other side has taken it. A peer that isn't connected is dialed at
+    /// the addresses it told earlier.
     ///
     /// # Errors
     ///
-    /// When the peer can't be reached or doesn't take a stream within the stream time-out.
+    /// When the peer can't be reached, has no room for one more stream ([`crate::STREAMS_IN_PER_PEER_MAX`]), or doesn't
+    /// take it within the stream time-out.
     pub async fn open_stream(&self, key: PeerKey) -> Result<Stream, StreamError> {
         let peer = keys::to_peer(&key)?;
         self.dial_peer(key, Vec::new()).await.map_err(|error| match error {
             DialError::Closed(closed) => closed.into(),
             other => StreamError::NotConnected { key, reason: other.to_string() },
         })?;
-        let mut streams = self.streams.clone();
-        match timeout(self.stream_timeout, streams.open_stream(peer, STREAM_PROTOCOL)).await {
-            Ok(Ok(stream)) => Ok(Stream::opened(stream)),
-            Ok(Err(libp2p_stream::OpenStreamError::UnsupportedProtocol(_))) => {
-                Err(StreamError::Unsupported { key })
+        timeout(self.stream_timeout, self.open_to(key, peer))
+            .await
+            .unwrap_or(Err(StreamError::TimedOut { key, after: self.stream_timeout }))
+    }
+
+    async fn open_to(&self, key: PeerKey, peer: PeerId) -> Result<Stream, StreamError> {
+        let mut control = self.streams.clone();
+        for attempt in 0..STREAM_TRIES {
+            let mut stream =
+                control.open_stream(peer, STREAM_PROTOCOL).await.map_err(|error| match error {
+                    OpenStreamError::UnsupportedProtocol(_) => StreamError::Unsupported { key },
+                    error => StreamError::Broken { key, reason: error.to_string() },
+                })?;
+            match wait_taken(&mut stream).await {
+                Ok(()) => return Ok(Stream::opened(stream)),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(StreamError::Broken { key, reason: error.to_string() });
+                }
+                Err(_) => {
+                    // Peers that met once must not meet again: each has its own rhythm, out of its key.
+                    let own = self.key.as_bytes().get(attempt as usize).copied().unwrap_or(1);
+                    sleep(STREAM_PAUSE * (u32::from(own) + 16) * 2_u32.pow(attempt)).await;
+                }
             }
-            Ok(Err(error)) => Err(StreamError::Broken { key, reason: error.to_string() }),
-            Err(_) => Err(StreamError::TimedOut { key, after: self.stream_timeout }),
         }
+        Err(StreamError::Busy { key })
     }
 
     /// Ends the network for all handles: gives waiting gossip about a second to leave, closes all connections and waits

@@ -89,6 +89,7 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use libp2p::Multiaddr;
+    use proptest::prelude::*;
     use protocol::PeerKey;
 
     use super::*;
@@ -172,5 +173,76 @@ mod tests {
         delivery.announce(connected(1));
         assert!(delivery.blocked().is_none());
         assert_eq!(delivery.offer(hearsay(1)), Offered::Dropped);
+    }
+
+    /// What can happen to four peers and a reader.
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        /// This peer's connection begins, or ends.
+        Toggle(u8),
+        /// There is news about this peer.
+        News(u8),
+        /// The reader takes one event.
+        Read,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step =
+            prop_oneof![(0..4_u8).prop_map(Step::Toggle), (0..4_u8).prop_map(Step::News), Just(Step::Read)];
+        proptest::collection::vec(step, 0..200)
+    }
+
+    proptest! {
+        /// However slow the reader is: at most two events wait per peer, the reader sees beginnings and ends in turn,
+        /// and in the end it believes of every peer what is true.
+        #[test]
+        fn the_reader_is_never_told_a_lie(capacity in 1..8_usize, steps in steps()) {
+            let (sender, mut events) = mpsc::channel(capacity);
+            let mut delivery = Delivery::new(sender);
+            let mut truth = [false; 4];
+            let mut seen = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Toggle(n) => {
+                        let now = &mut truth[usize::from(n)];
+                        *now = !*now;
+                        delivery.announce(if *now { connected(n) } else { disconnected(n) });
+                    }
+                    Step::News(n) => drop(delivery.offer(hearsay(n))),
+                    Step::Read => {
+                        if let Ok(event) = events.try_recv() {
+                            seen.push(event);
+                        }
+                        delivery.flush();
+                    }
+                }
+                for n in 0..4 {
+                    let of_peer = |event: &&NetEvent| match event {
+                        NetEvent::Connected { key: of, .. } | NetEvent::Disconnected { key: of } => *of == key(n),
+                        _ => false,
+                    };
+                    prop_assert!(delivery.waiting.iter().filter(of_peer).count() <= 2);
+                }
+            }
+            loop {
+                delivery.flush();
+                match events.try_recv() {
+                    Ok(event) => seen.push(event),
+                    Err(_) => break,
+                }
+            }
+            let mut believed = [false; 4];
+            for event in seen {
+                let (n, connected) = match event {
+                    NetEvent::Connected { key, .. } => (key.as_bytes()[0], true),
+                    NetEvent::Disconnected { key } => (key.as_bytes()[0], false),
+                    _ => continue,
+                };
+                let before = &mut believed[usize::from(n)];
+                prop_assert_ne!(*before, connected, "told twice");
+                *before = connected;
+            }
+            prop_assert_eq!(believed, truth);
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! Long payloads, and what is counted.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, helpers too")]
+
 mod common;
+
+use std::task::Poll;
 
 use common::{Node, QUIC, TCP, soon};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,11 +66,8 @@ async fn a_writer_waits_for_a_slow_reader() {
             let mut written = 0_usize;
             let chunk = vec![9; 64 * 1024];
             // Until the first write that has to wait: nobody reads, so there must be one.
-            loop {
-                match futures::poll!(std::pin::pin!(sending.write(&chunk))) {
-                    std::task::Poll::Ready(wrote) => written += wrote.unwrap(),
-                    std::task::Poll::Pending => break,
-                }
+            while let Poll::Ready(wrote) = futures::poll!(std::pin::pin!(sending.write(&chunk))) {
+                written += wrote.unwrap();
                 assert!(written < 64 * 1024 * 1024, "everything is taken and nobody reads");
                 tokio::task::yield_now().await;
             }

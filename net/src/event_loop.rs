@@ -101,8 +101,11 @@ impl EventLoop {
         }
     }
 
-    /// Runs until a shutdown is asked for or every handle is gone.
-    pub(crate) async fn run(mut self) {
+    /// Runs until a shutdown is asked for or every handle is gone. `early` is what the swarm said before.
+    pub(crate) async fn run(mut self, early: Vec<SwarmEvent<BehaviourEvent>>) {
+        for event in early {
+            self.on_swarm_event(event);
+        }
         let mut tick = interval(OUTBOX_TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ended = Vec::new();

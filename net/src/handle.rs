@@ -62,7 +62,7 @@ impl Net {
         let incoming = streams
             .accept(STREAM_PROTOCOL)
             .map_err(|error| NetError::Setup { what: "streams", reason: error.to_string() })?;
-        let listening = listen(&mut swarm, &config.listen).await?;
+        let (listening, early) = listen(&mut swarm, &config.listen).await?;
         state.set_listening(listening.addresses());
 
         let (commands, inbox) = mpsc::channel(COMMAND_CAPACITY);
@@ -77,7 +77,7 @@ impl Net {
             Arc::clone(&state),
             config.request_timeout,
         );
-        tokio::spawn(event_loop.run());
+        tokio::spawn(event_loop.run(early));
         Ok((Self { key, commands, streams, stream_timeout: config.stream_timeout, state }, outlet))
     }
 

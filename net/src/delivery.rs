@@ -1,9 +1,10 @@
 //! Hands events to their reader without ever waiting for it.
 //!
-//! The rule. While the channel has room, everything goes through it in order. When it is full, connection events wait
-//! here, and nothing else gets past a waiting one: gossip, requests, streams and hearsay are dropped and counted. A
-//! peer that connects and disconnects while both events wait leaves no trace. So per peer at most a `Disconnected` and
-//! a `Connected` wait, and all in all at most twice as many events as there may be connections.
+//! The rule. While the channel has room, everything goes through it in order. When it is full, connection
+//! events wait here, and nothing else gets past a waiting one: gossip, requests, streams and hearsay are
+//! dropped and counted. A peer that connects and disconnects while both events wait leaves no trace. So per
+//! peer at most a `Disconnected` and a `Connected` wait, and all in all at most twice as many events as there
+//! may be connections.
 
 use std::collections::VecDeque;
 
@@ -193,8 +194,8 @@ mod tests {
     }
 
     proptest! {
-        /// However slow the reader is: at most two events wait per peer, the reader sees beginnings and ends in turn,
-        /// and in the end it believes of every peer what is true.
+        /// However slow the reader is: at most two events wait per peer, the reader sees beginnings and ends
+        /// in turn, and in the end it believes of every peer what is true.
         #[test]
         fn the_reader_is_never_told_a_lie(capacity in 1..8_usize, steps in steps()) {
             let (sender, mut events) = mpsc::channel(capacity);

@@ -1,5 +1,5 @@
-//! The one task that owns the swarm. It never waits for a reader or a caller: commands are answered through oneshots,
-//! events go through [`Delivery`].
+//! The one task that owns the swarm. It never waits for a reader or a caller: commands are answered through
+//! oneshots, events go through [`Delivery`].
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance, MessageId, PublishError};
-use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ResponseChannel};
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError as SwarmDialError, Swarm, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
 use libp2p_stream::IncomingStreams;
@@ -20,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use crate::behaviour::{Behaviour, BehaviourEvent};
+use crate::command::Command;
 use crate::delivery::{Delivery, Offered};
 use crate::dials::{Answer, Dial, Dials, explain, split};
 use crate::error::{DialError, GossipError, RequestError, Tried};
@@ -36,20 +35,6 @@ use crate::requests::Requests;
 use crate::slots::Slots;
 use crate::state::{State, count};
 use crate::stream::{Stream, take};
-
-/// What handles ask for.
-pub(crate) enum Command {
-    Dial { address: Multiaddr, answer: Answer },
-    DialPeer { key: PeerKey, addresses: Vec<Multiaddr>, answer: Answer },
-    Disconnect { key: PeerKey, answer: oneshot::Sender<()> },
-    Subscribe { topic: String, answer: oneshot::Sender<Result<(), GossipError>> },
-    Unsubscribe { topic: String, answer: oneshot::Sender<()> },
-    Gossip { topic: String, bytes: Vec<u8>, answer: oneshot::Sender<Result<(), GossipError>> },
-    Verdict { id: GossipId, from: PeerKey, verdict: Verdict },
-    Request { key: PeerKey, bytes: Vec<u8>, answer: oneshot::Sender<Result<Vec<u8>, RequestError>> },
-    Respond { channel: ResponseChannel<Vec<u8>>, bytes: Vec<u8>, answer: oneshot::Sender<bool> },
-    Shutdown { answer: oneshot::Sender<()> },
-}
 
 /// The task and all it owns.
 pub(crate) struct EventLoop {
@@ -221,8 +206,7 @@ impl EventLoop {
     }
 
     fn start_dial(&mut self, dial: Dial) {
-        let Some(options) = dial_options(&dial) else {
-            // Its caller checks keys; an address to nowhere in particular has one.
+        let Some(options) = dial.options() else {
             dial.finish(&Err(DialError::Refused { reason: "there was no address".to_owned() }));
             return;
         };
@@ -380,8 +364,8 @@ impl EventLoop {
         }
     }
 
-    /// The opener waits for a word that its stream is taken. It is written beside the loop, in as many tasks as there are
-    /// places, and the event has its place in the channel before.
+    /// The opener waits for a word that its stream is taken. It is written beside the loop, in as many tasks
+    /// as there are places, and the event has its place in the channel before.
     fn on_stream(&mut self, peer: PeerId, mut stream: libp2p::Stream) {
         let Some(from) = to_key(&peer) else { return };
         let places = self.streams_in.take(from).and_then(|slot| Some((slot, self.delivery.reserve()?)));
@@ -539,8 +523,8 @@ impl EventLoop {
         }
     }
 
-    /// Runs on until the outbox is empty, and then a moment longer for what the connections have in their queues: they
-    /// don't tell when these are empty.
+    /// Runs on until the outbox is empty, and then a moment longer for what the connections have in their
+    /// queues: they don't tell when these are empty.
     async fn flush_gossip(&mut self) {
         let mut tick = interval(OUTBOX_TICK / 5);
         let mut until = Instant::now() + SHUTDOWN_TIME;
@@ -566,26 +550,6 @@ async fn room(blocked: Option<mpsc::Sender<NetEvent>>) {
         Some(events) => drop(events.reserve().await),
         None => pending().await,
     }
-}
-
-/// How a dial is put to the swarm; none when it has no address and no peer.
-fn dial_options(dial: &Dial) -> Option<DialOpts> {
-    // TCP from the port that also listens can meet the other side's dial half-way or a connection that has just ended;
-    // QUIC has one socket for everything.
-    let tcp = dial.addresses.is_empty() || dial.addresses.iter().any(|one| one.iter().any(is_tcp));
-    let Some(key) = dial.wanted else {
-        let options = DialOpts::unknown_peer_id().address(dial.addresses.first()?.clone());
-        return Some(if tcp { options.allocate_new_port().build() } else { options.build() });
-    };
-    let options = DialOpts::peer_id(to_peer(&key).ok()?)
-        .condition(PeerCondition::Always)
-        .addresses(dial.addresses.clone())
-        .extend_addresses_through_behaviour();
-    Some(if tcp { options.allocate_new_port().build() } else { options.build() })
-}
-
-fn is_tcp(part: Protocol<'_>) -> bool {
-    matches!(part, Protocol::Tcp(_))
 }
 
 /// One attempt to send gossip. An error is one that no later attempt would mend.

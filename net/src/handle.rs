@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::behaviour::{Behaviour, STREAM_PROTOCOL};
+use crate::command::Command;
 use crate::config::NetConfig;
 use crate::error::{Closed, DialError, GossipError, NetError, RequestError, StreamError};
 use crate::event::{GossipId, NetEvent, Verdict};
-use crate::event_loop::{Command, EventLoop};
+use crate::event_loop::EventLoop;
 use crate::keys;
 use crate::limits::{
     COMMAND_CAPACITY, EVENT_CAPACITY, GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, STREAM_PAUSE, STREAM_TRIES,
@@ -28,8 +29,8 @@ use crate::stream::{Stream, wait_taken};
 use crate::traffic::Traffic;
 use crate::transport;
 
-/// A handle on the network of this node. Cloning is cheap; the network ends with [`Net::shutdown`] or when the last
-/// handle is dropped.
+/// A handle on the network of this node. Cloning is cheap; the network ends with [`Net::shutdown`] or when
+/// the last handle is dropped.
 #[derive(Clone)]
 pub struct Net {
     key: PeerKey,
@@ -42,8 +43,8 @@ pub struct Net {
 impl Net {
     /// Starts the network: when this returns, every listener stands. Must be called inside a tokio runtime.
     ///
-    /// The receiver brings what happens. Dropping it is allowed: gossip is then ignored and requests and streams of
-    /// others are closed.
+    /// The receiver brings what happens. Dropping it is allowed: gossip is then ignored and requests and
+    /// streams of others are closed.
     ///
     /// # Errors
     ///
@@ -87,8 +88,8 @@ impl Net {
         self.key
     }
 
-    /// Where this node listens, with the ports the system chose. A loopback address is among them only when it was
-    /// asked for, or when the machine has no other.
+    /// Where this node listens, with the ports the system chose. A loopback address is among them only when
+    /// it was asked for, or when the machine has no other.
     #[must_use]
     pub fn listening(&self) -> Vec<Multiaddr> {
         self.state.listening()
@@ -112,8 +113,8 @@ impl Net {
         self.state.drops.read()
     }
 
-    /// Connects to whoever is at this address and tells who it is. With `/p2p/..` at its end, only to that peer. A peer
-    /// that is connected already is not dialed again.
+    /// Connects to whoever is at this address and tells who it is. With `/p2p/..` at its end, only to that
+    /// peer. A peer that is connected already is not dialed again.
     ///
     /// # Errors
     ///
@@ -133,8 +134,8 @@ impl Net {
         self.ask(|answer| Command::DialPeer { key, addresses, answer }).await?.map(|_| ())
     }
 
-    /// Closes all connections with this peer; [`NetEvent::Disconnected`] tells when they are closed. Nothing happens when
-    /// there are none.
+    /// Closes all connections with this peer; [`NetEvent::Disconnected`] tells when they are closed. Nothing
+    /// happens when there are none.
     ///
     /// # Errors
     ///
@@ -165,10 +166,10 @@ impl Net {
 
     /// Says something to everyone who listens to this topic; whether anybody hears it is never known.
     ///
-    /// While no connected peer listens, the message is kept: at most [`crate::OUTBOX_MESSAGES_MAX`] messages and
-    /// [`crate::OUTBOX_BYTES_MAX`] bytes for at most [`crate::OUTBOX_AGE_MAX`]; beyond that the oldest are dropped and
-    /// counted in [`Drops::gossip_out`]. The same bytes on the same topic within [`crate::GOSSIP_DUPLICATE_TIME`] were
-    /// said already: nothing is sent and that is no error.
+    /// While no connected peer listens, the message is kept: at most [`crate::OUTBOX_MESSAGES_MAX`] messages
+    /// and [`crate::OUTBOX_BYTES_MAX`] bytes for at most [`crate::OUTBOX_AGE_MAX`]; beyond that the oldest
+    /// are dropped and counted in [`Drops::gossip_out`]. The same bytes on the same topic within
+    /// [`crate::GOSSIP_DUPLICATE_TIME`] were said already: nothing is sent and that is no error.
     ///
     /// # Errors
     ///
@@ -181,8 +182,8 @@ impl Net {
         self.ask(|answer| Command::Gossip { topic, bytes, answer }).await?
     }
 
-    /// What is to become of a gossip message. Every [`NetEvent::Gossip`] needs one, within 12 s or so: later it is
-    /// too late and the message isn't passed on.
+    /// What is to become of a gossip message. Every [`NetEvent::Gossip`] needs one, within 12 s or so: later
+    /// it is too late and the message isn't passed on.
     ///
     /// # Errors
     ///
@@ -191,13 +192,13 @@ impl Net {
         self.commands.send(Command::Verdict { id, from, verdict }).await.map_err(|_| Closed)
     }
 
-    /// Asks a peer something and awaits its answer. A peer that isn't connected is dialed at the addresses it told
-    /// earlier.
+    /// Asks a peer something and awaits its answer. A peer that isn't connected is dialed at the addresses it
+    /// told earlier.
     ///
     /// # Errors
     ///
-    /// When the request or its answer is larger than [`REQUEST_BYTES_MAX`], when the peer can't be reached, doesn't answer
-    /// within the request time-out, or closes the request unanswered.
+    /// When the request or its answer is larger than [`REQUEST_BYTES_MAX`], when the peer can't be reached,
+    /// doesn't answer within the request time-out, or closes the request unanswered.
     pub async fn request(&self, key: PeerKey, bytes: Vec<u8>) -> Result<Vec<u8>, RequestError> {
         if bytes.len() > REQUEST_BYTES_MAX {
             return Err(RequestError::TooLarge { size: bytes.len() });
@@ -210,13 +211,13 @@ impl Net {
         self.ask(|answer| Command::Request { key, bytes, answer }).await?
     }
 
-    /// Opens a stream to a peer: when this returns, the other side has taken it. A peer that isn't connected is dialed at
-    /// the addresses it told earlier.
+    /// Opens a stream to a peer: when this returns, the other side has taken it. A peer that isn't connected
+    /// is dialed at the addresses it told earlier.
     ///
     /// # Errors
     ///
-    /// When the peer can't be reached, has no room for one more stream ([`crate::STREAMS_IN_PER_PEER_MAX`]), or doesn't
-    /// take it within the stream time-out.
+    /// When the peer can't be reached, has no room for one more stream ([`crate::STREAMS_IN_PER_PEER_MAX`]),
+    /// or doesn't take it within the stream time-out.
     pub async fn open_stream(&self, key: PeerKey) -> Result<Stream, StreamError> {
         let peer = keys::to_peer(&key)?;
         self.dial_peer(key, Vec::new()).await.map_err(|error| match error {
@@ -251,8 +252,8 @@ impl Net {
         Err(StreamError::Busy { key })
     }
 
-    /// Ends the network for all handles: gives waiting gossip about a second to leave, closes all connections and waits
-    /// until the ports are free again. Doing it twice is no error.
+    /// Ends the network for all handles: gives waiting gossip about a second to leave, closes all connections
+    /// and waits until the ports are free again. Doing it twice is no error.
     pub async fn shutdown(&self) {
         // Both errors mean that it has ended already.
         let (answer, ended) = oneshot::channel();

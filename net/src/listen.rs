@@ -75,8 +75,8 @@ impl Listening {
         self.listeners.iter().map(|(id, _)| *id).collect()
     }
 
-    /// What others could dial. A listener on all of the machine's addresses also has a loopback one: it is named only
-    /// when there is no other, so a node that asked for loopback has it.
+    /// What others could dial. A listener on all of the machine's addresses also has a loopback one: it is
+    /// named only when there is no other, so a node that asked for loopback has it.
     pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
         let mut all = Vec::new();
         for (_, addresses) in &self.listeners {
@@ -87,8 +87,9 @@ impl Listening {
     }
 }
 
-/// Listens everywhere that was asked for and waits until every listener has told its address. Also returns what else
-/// happened meanwhile, to be handled later: a peer may connect to the first listener before the second stands.
+/// Listens everywhere that was asked for and waits until every listener has told its address. Also returns
+/// what else happened meanwhile, to be handled later: a peer may connect to the first listener before the
+/// second stands.
 pub(crate) async fn listen(
     swarm: &mut Swarm<Behaviour>,
     wanted: &[Multiaddr],
@@ -133,8 +134,9 @@ pub(crate) async fn listen(
     }
 }
 
-/// Finds a TCP port that is in use. libp2p opens its listeners so that several programs of one user may share a port,
-/// and then two nodes would each get a part of the connections; so the port is first asked for without sharing.
+/// Finds a TCP port that is in use. libp2p opens its listeners so that several programs of one user may share
+/// a port, and then two nodes would each get a part of the connections; so the port is first asked for
+/// without sharing.
 fn probe(address: &Multiaddr) -> Result<(), NetError> {
     let socket = socket(address).ok_or_else(|| NetError::Unsupported { address: address.clone() })?;
     match socket {
@@ -156,8 +158,8 @@ fn refused(address: &Multiaddr, error: TransportError<io::Error>) -> NetError {
     }
 }
 
-/// Waits until the ports of a swarm that was dropped are free again, as far as `patience` goes: QUIC gives its socket
-/// back only when its last packets are out, and a node that restarts wants its old port.
+/// Waits until the ports of a swarm that was dropped are free again, as far as `patience` goes: QUIC gives
+/// its socket back only when its last packets are out, and a node that restarts wants its old port.
 pub(crate) async fn released(addresses: &[Multiaddr], patience: Duration) {
     let until = Instant::now() + patience;
     for address in addresses {

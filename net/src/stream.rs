@@ -1,7 +1,7 @@
 //! A stream to another peer: bytes both ways, with back-pressure.
 //!
-//! On the wire, whoever takes a stream first sends one byte, [`TAKEN`]. A peer without room closes the stream instead, so
-//! that its opener knows before it sends anything.
+//! On the wire, whoever takes a stream first sends one byte, [`TAKEN`]. A peer without room closes the stream
+//! instead, so that its opener knows before it sends anything.
 
 use std::fmt;
 use std::io;
@@ -35,8 +35,8 @@ pub(crate) async fn wait_taken(stream: &mut libp2p::Stream) -> io::Result<()> {
     }
 }
 
-/// A stream. It implements the `AsyncRead` and `AsyncWrite` of `futures`: a writer waits when the reader at the other
-/// end does. Close it when done writing; dropping it breaks it off in both directions.
+/// A stream. It implements the `AsyncRead` and `AsyncWrite` of `futures`: a writer waits when the reader at
+/// the other end does. Close it when done writing; dropping it breaks it off in both directions.
 pub struct Stream {
     inner: libp2p::Stream,
     /// Streams that others opened count among those in hand until they are dropped.

@@ -175,8 +175,9 @@ fn standing() -> (PeerScoreParams, PeerScoreThresholds) {
     (params, thresholds)
 }
 
-/// Standing on one topic. Saying little is no fault (a quiet network has nothing to deliver); passing on rejected
-/// messages is: two within minutes end gossip with that peer, three silence it, and half is forgotten after 10 min.
+/// Standing on one topic. Saying little is no fault (a quiet network has nothing to deliver); passing on
+/// rejected messages is: the first takes a peer out of the mesh for some minutes, three at once silence it,
+/// and half is forgotten after 10 min.
 fn topic_standing() -> TopicScoreParams {
     TopicScoreParams {
         topic_weight: 1.0,

@@ -23,7 +23,7 @@ pub struct NetConfig {
     pub request_timeout: Duration,
     /// How long opening a stream may take, once connected.
     pub stream_timeout: Duration,
-    /// Connections in all, both ways. Half of them at most are accepted ones of peers that dialed.
+    /// Connections in all, both ways. One in eight is kept for peers that this node dials itself.
     pub connections_max: u32,
 }
 

@@ -1,9 +1,10 @@
 //! Hands events to their reader without ever waiting for it.
 //!
-//! The rule. While the channel has room, everything goes through it in order. When it is full, connection events wait
-//! here, and nothing else gets past a waiting one: gossip, requests, streams and hearsay are dropped and counted. A
-//! peer that connects and disconnects while both events wait leaves no trace. So per peer at most a `Disconnected` and
-//! a `Connected` wait, and all in all at most twice as many events as there may be connections.
+//! The rule. While the channel has room, everything goes through it in order. When it is full, connection
+//! events wait here, and nothing else gets past a waiting one: gossip, requests, streams and hearsay are
+//! dropped and counted. A peer that connects and disconnects while both events wait leaves no trace. So per
+//! peer at most a `Disconnected` and a `Connected` wait, and all in all at most twice as many events as there
+//! may be connections.
 
 use std::collections::VecDeque;
 
@@ -48,6 +49,12 @@ impl Delivery {
         }
     }
 
+    /// A place in the channel for an event that is not ready yet; none when there is no room.
+    pub(crate) fn reserve(&mut self) -> Option<mpsc::OwnedPermit<NetEvent>> {
+        self.flush();
+        if self.waiting.is_empty() { self.events.clone().try_reserve_owned().ok() } else { None }
+    }
+
     /// Gives a connection event to the reader, now or later. Without a reader it is forgotten.
     pub(crate) fn announce(&mut self, event: NetEvent) {
         self.flush();
@@ -83,6 +90,7 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use libp2p::Multiaddr;
+    use proptest::prelude::*;
     use protocol::PeerKey;
 
     use super::*;
@@ -166,5 +174,76 @@ mod tests {
         delivery.announce(connected(1));
         assert!(delivery.blocked().is_none());
         assert_eq!(delivery.offer(hearsay(1)), Offered::Dropped);
+    }
+
+    /// What can happen to four peers and a reader.
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        /// This peer's connection begins, or ends.
+        Toggle(u8),
+        /// There is news about this peer.
+        News(u8),
+        /// The reader takes one event.
+        Read,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step =
+            prop_oneof![(0..4_u8).prop_map(Step::Toggle), (0..4_u8).prop_map(Step::News), Just(Step::Read)];
+        proptest::collection::vec(step, 0..200)
+    }
+
+    proptest! {
+        /// However slow the reader is: at most two events wait per peer, the reader sees beginnings and ends
+        /// in turn, and in the end it believes of every peer what is true.
+        #[test]
+        fn the_reader_is_never_told_a_lie(capacity in 1..8_usize, steps in steps()) {
+            let (sender, mut events) = mpsc::channel(capacity);
+            let mut delivery = Delivery::new(sender);
+            let mut truth = [false; 4];
+            let mut seen = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Toggle(n) => {
+                        let now = &mut truth[usize::from(n)];
+                        *now = !*now;
+                        delivery.announce(if *now { connected(n) } else { disconnected(n) });
+                    }
+                    Step::News(n) => drop(delivery.offer(hearsay(n))),
+                    Step::Read => {
+                        if let Ok(event) = events.try_recv() {
+                            seen.push(event);
+                        }
+                        delivery.flush();
+                    }
+                }
+                for n in 0..4 {
+                    let of_peer = |event: &&NetEvent| match event {
+                        NetEvent::Connected { key: of, .. } | NetEvent::Disconnected { key: of } => *of == key(n),
+                        _ => false,
+                    };
+                    prop_assert!(delivery.waiting.iter().filter(of_peer).count() <= 2);
+                }
+            }
+            loop {
+                delivery.flush();
+                match events.try_recv() {
+                    Ok(event) => seen.push(event),
+                    Err(_) => break,
+                }
+            }
+            let mut believed = [false; 4];
+            for event in seen {
+                let (n, connected) = match event {
+                    NetEvent::Connected { key, .. } => (key.as_bytes()[0], true),
+                    NetEvent::Disconnected { key } => (key.as_bytes()[0], false),
+                    _ => continue,
+                };
+                let before = &mut believed[usize::from(n)];
+                prop_assert_ne!(*before, connected, "told twice");
+                *before = connected;
+            }
+            prop_assert_eq!(believed, truth);
+        }
     }
 }

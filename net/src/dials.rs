@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use libp2p::core::transport::TransportError;
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError as SwarmDialError};
 use libp2p::{Multiaddr, PeerId, connection_limits};
 use protocol::PeerKey;
 use tokio::sync::oneshot;
 
-use crate::error::{DialError, Tried, dial_reason};
-use crate::keys::to_key;
+use crate::error::{DialError, Tried, dial_reason, is_unsupported};
+use crate::keys::{to_key, to_peer};
 
 pub(crate) type Answer = oneshot::Sender<Result<PeerKey, DialError>>;
 
@@ -28,6 +28,23 @@ pub(crate) struct Dial {
 }
 
 impl Dial {
+    /// How it is put to the swarm; none when it has neither an address nor a peer.
+    pub(crate) fn options(&self) -> Option<DialOpts> {
+        // TCP from the port that also listens can meet the other side's dial half-way, or a connection that
+        // has just ended; QUIC has one socket for everything.
+        let tcp = |part: Protocol<'_>| matches!(part, Protocol::Tcp(_));
+        let new_port = self.addresses.is_empty() || self.addresses.iter().any(|one| one.iter().any(tcp));
+        let Some(key) = self.wanted else {
+            let options = DialOpts::unknown_peer_id().address(self.addresses.first()?.clone());
+            return Some(if new_port { options.allocate_new_port().build() } else { options.build() });
+        };
+        let options = DialOpts::peer_id(to_peer(&key).ok()?)
+            .condition(PeerCondition::Always)
+            .addresses(self.addresses.clone())
+            .extend_addresses_through_behaviour();
+        Some(if new_port { options.allocate_new_port().build() } else { options.build() })
+    }
+
     /// Tells everyone how it ended.
     pub(crate) fn finish(self, result: &Result<PeerKey, DialError>) {
         for answer in self.answers {
@@ -114,8 +131,9 @@ pub(crate) fn explain(error: SwarmDialError, wanted: Option<PeerKey>, mut tried:
             },
         },
         SwarmDialError::Transport(errors) => {
-            if let [(address, TransportError::MultiaddrNotSupported(_))] = errors.as_slice()
+            if let [(address, error)] = errors.as_slice()
                 && tried.is_empty()
+                && is_unsupported(error)
             {
                 return DialError::Unsupported { address: split(address).0 };
             }

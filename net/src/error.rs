@@ -1,12 +1,12 @@
 //! What can go wrong, one enum per operation. The texts are for people: what, where, what to do.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use libp2p::Multiaddr;
 use libp2p::core::transport::TransportError;
+use libp2p::{Multiaddr, dns};
 use protocol::PeerKey;
 
 pub use crate::keys::BadKey;
@@ -271,6 +271,12 @@ pub enum StreamError {
         /// How long it had.
         after: Duration,
     },
+    /// The peer has no room for one more stream.
+    #[error("peer {key} has no room for one more stream now; try again later")]
+    Busy {
+        /// The peer.
+        key: PeerKey,
+    },
     /// The peer takes no streams of this kind.
     #[error("peer {key} takes no streams of this kind; its version may be another one")]
     Unsupported {
@@ -293,33 +299,53 @@ pub enum StreamError {
     Closed(#[from] Closed),
 }
 
-/// The innermost input/output error of a chain, for its kind, and the innermost text.
+/// An error and all that caused it, outermost first.
+fn chain(error: &io::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |&error| {
+        // An io::Error around another error hands out that one's source: look at the inner one first.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match inner {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+/// The kind of the innermost input/output error, and the innermost text.
 pub(crate) fn innermost(error: &io::Error) -> (io::ErrorKind, String) {
-    let mut kind = error.kind();
-    // An io::Error around another error hands out that one's source: look at the inner one first.
-    let mut next: Option<&(dyn std::error::Error + 'static)> =
-        error.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
-    let mut text = error.to_string();
-    while let Some(inner) = next {
-        text = inner.to_string();
-        match inner.downcast_ref::<io::Error>() {
-            Some(io) => {
-                kind = io.kind();
-                next = match io.get_ref() {
-                    Some(deeper) => Some(deeper as &(dyn std::error::Error + 'static)),
-                    None => io.source(),
-                };
-            }
-            None => next = inner.source(),
+    let mut innermost = (error.kind(), error.to_string());
+    for cause in chain(error) {
+        innermost.1 = cause.to_string();
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            innermost.0 = error.kind();
         }
     }
-    (kind, text)
+    innermost
+}
+
+/// Whether no transport knows this kind of address.
+pub(crate) fn is_unsupported(error: &TransportError<io::Error>) -> bool {
+    let error = match error {
+        TransportError::MultiaddrNotSupported(_) => return true,
+        TransportError::Other(error) => error,
+    };
+    chain(error).any(|cause| match cause.downcast_ref::<dns::Error<io::Error>>() {
+        Some(dns::Error::MultiaddrNotSupported(_)) => true,
+        Some(dns::Error::Dial(all)) => {
+            all.iter().all(|one| matches!(one, dns::Error::MultiaddrNotSupported(_)))
+        }
+        _ => false,
+    })
 }
 
 /// Why one address didn't work, in few words.
 pub(crate) fn dial_reason(error: &TransportError<io::Error>) -> String {
+    if is_unsupported(error) {
+        return "this kind of address can't be dialed, or it names another peer".to_owned();
+    }
     match error {
-        TransportError::MultiaddrNotSupported(_) => "this kind of address can't be dialed".to_owned(),
+        TransportError::MultiaddrNotSupported(address) => address.to_string(),
         TransportError::Other(error) => {
             let (kind, text) = innermost(error);
             match kind {

@@ -7,8 +7,8 @@ use libp2p::request_response::ResponseChannel;
 use protocol::PeerKey;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::command::Command;
 use crate::error::{Closed, ReplyError};
-use crate::event_loop::Command;
 use crate::limits::REQUEST_BYTES_MAX;
 use crate::slots::Slot;
 use crate::stream::Stream;
@@ -52,8 +52,8 @@ pub enum NetEvent {
         topic: String,
         /// The message's id: BLAKE3 over the topic, its length first, and the bytes.
         id: GossipId,
-        /// Who signed this message's journey. The id doesn't cover it: whoever says the same bytes first is named
-        /// here, so who may say something is for a signature inside the bytes to tell.
+        /// Who signed this message's journey. The id doesn't cover it: whoever says the same bytes first is
+        /// named here, so who may say something is for a signature inside the bytes to tell.
         source: PeerKey,
         /// The neighbour it came from.
         from: PeerKey,

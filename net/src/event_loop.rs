@@ -1,5 +1,5 @@
-//! The one task that owns the swarm. It never waits for a reader or a caller: commands are answered through oneshots,
-//! events go through [`Delivery`].
+//! The one task that owns the swarm. It never waits for a reader or a caller: commands are answered through
+//! oneshots, events go through [`Delivery`].
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance, MessageId, PublishError};
-use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ResponseChannel};
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError as SwarmDialError, Swarm, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
 use libp2p_stream::IncomingStreams;
 use protocol::PeerKey;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use crate::behaviour::{Behaviour, BehaviourEvent};
+use crate::command::Command;
 use crate::delivery::{Delivery, Offered};
 use crate::dials::{Answer, Dial, Dials, explain, split};
 use crate::error::{DialError, GossipError, RequestError, Tried};
@@ -27,28 +26,15 @@ use crate::event::{Direction, GossipId, NetEvent, Reply, Verdict};
 use crate::keys::{to_key, to_peer};
 use crate::limits::{
     DIAL_ADDRESSES_MAX, GOSSIP_BYTES_MAX, IDENTIFIED_ADDRESSES_MAX, OUTBOX_TICK, REQUESTS_IN_MAX,
-    REQUESTS_IN_PER_PEER_MAX, SHUTDOWN_LINGER, SHUTDOWN_TIME, STREAMS_IN_MAX, STREAMS_IN_PER_PEER_MAX,
+    REQUESTS_IN_PER_PEER_MAX, SHUTDOWN_LINGER, SHUTDOWN_TIME, STREAM_TAKE_TIME, STREAMS_IN_MAX,
+    STREAMS_IN_PER_PEER_MAX,
 };
 use crate::listen::{Listening, released};
 use crate::outbox::{Attempt, Outbox};
 use crate::requests::Requests;
 use crate::slots::Slots;
 use crate::state::{State, count};
-use crate::stream::Stream;
-
-/// What handles ask for.
-pub(crate) enum Command {
-    Dial { address: Multiaddr, answer: Answer },
-    DialPeer { key: PeerKey, addresses: Vec<Multiaddr>, answer: Answer },
-    Disconnect { key: PeerKey, answer: oneshot::Sender<()> },
-    Subscribe { topic: String, answer: oneshot::Sender<Result<(), GossipError>> },
-    Unsubscribe { topic: String, answer: oneshot::Sender<()> },
-    Gossip { topic: String, bytes: Vec<u8>, answer: oneshot::Sender<Result<(), GossipError>> },
-    Verdict { id: GossipId, from: PeerKey, verdict: Verdict },
-    Request { key: PeerKey, bytes: Vec<u8>, answer: oneshot::Sender<Result<Vec<u8>, RequestError>> },
-    Respond { channel: ResponseChannel<Vec<u8>>, bytes: Vec<u8>, answer: oneshot::Sender<bool> },
-    Shutdown { answer: oneshot::Sender<()> },
-}
+use crate::stream::{Stream, take};
 
 /// The task and all it owns.
 pub(crate) struct EventLoop {
@@ -100,8 +86,11 @@ impl EventLoop {
         }
     }
 
-    /// Runs until a shutdown is asked for or every handle is gone.
-    pub(crate) async fn run(mut self) {
+    /// Runs until a shutdown is asked for or every handle is gone. `early` is what the swarm said before.
+    pub(crate) async fn run(mut self, early: Vec<SwarmEvent<BehaviourEvent>>) {
+        for event in early {
+            self.on_swarm_event(event);
+        }
         let mut tick = interval(OUTBOX_TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ended = Vec::new();
@@ -217,8 +206,7 @@ impl EventLoop {
     }
 
     fn start_dial(&mut self, dial: Dial) {
-        let Some(options) = dial_options(&dial) else {
-            // Its caller checks keys; an address to nowhere in particular has one.
+        let Some(options) = dial.options() else {
             dial.finish(&Err(DialError::Refused { reason: "there was no address".to_owned() }));
             return;
         };
@@ -376,14 +364,24 @@ impl EventLoop {
         }
     }
 
-    fn on_stream(&mut self, peer: PeerId, stream: libp2p::Stream) {
+    /// The opener waits for a word that its stream is taken. It is written beside the loop, in as many tasks
+    /// as there are places, and the event has its place in the channel before.
+    fn on_stream(&mut self, peer: PeerId, mut stream: libp2p::Stream) {
         let Some(from) = to_key(&peer) else { return };
-        let taken = self.streams_in.take(from).map(|slot| {
-            self.delivery.offer(NetEvent::Stream { from, stream: Stream::accepted(stream, slot) })
-        });
-        if taken != Some(Offered::Taken) {
+        let places = self.streams_in.take(from).and_then(|slot| Some((slot, self.delivery.reserve()?)));
+        let Some((slot, place)) = places else {
             count(&self.state.drops.streams_in, 1);
-        }
+            return;
+        };
+        tokio::spawn(async move {
+            match timeout(STREAM_TAKE_TIME, take(&mut stream)).await {
+                Ok(Ok(())) => {
+                    drop(place.send(NetEvent::Stream { from, stream: Stream::accepted(stream, slot) }))
+                }
+                Ok(Err(error)) => debug!(%from, %error, "a stream broke before it was taken"),
+                Err(_) => debug!(%from, "a stream was not taken in time"),
+            }
+        });
     }
 
     // What the swarm says
@@ -525,8 +523,8 @@ impl EventLoop {
         }
     }
 
-    /// Runs on until the outbox is empty, and then a moment longer for what the connections have in their queues: they
-    /// don't tell when these are empty.
+    /// Runs on until the outbox is empty, and then a moment longer for what the connections have in their
+    /// queues: they don't tell when these are empty.
     async fn flush_gossip(&mut self) {
         let mut tick = interval(OUTBOX_TICK / 5);
         let mut until = Instant::now() + SHUTDOWN_TIME;
@@ -552,26 +550,6 @@ async fn room(blocked: Option<mpsc::Sender<NetEvent>>) {
         Some(events) => drop(events.reserve().await),
         None => pending().await,
     }
-}
-
-/// How a dial is put to the swarm; none when it has no address and no peer.
-fn dial_options(dial: &Dial) -> Option<DialOpts> {
-    // TCP from the port that also listens can meet the other side's dial half-way or a connection that has just ended;
-    // QUIC has one socket for everything.
-    let tcp = dial.addresses.is_empty() || dial.addresses.iter().any(|one| one.iter().any(is_tcp));
-    let Some(key) = dial.wanted else {
-        let options = DialOpts::unknown_peer_id().address(dial.addresses.first()?.clone());
-        return Some(if tcp { options.allocate_new_port().build() } else { options.build() });
-    };
-    let options = DialOpts::peer_id(to_peer(&key).ok()?)
-        .condition(PeerCondition::Always)
-        .addresses(dial.addresses.clone())
-        .extend_addresses_through_behaviour();
-    Some(if tcp { options.allocate_new_port().build() } else { options.build() })
-}
-
-fn is_tcp(part: Protocol<'_>) -> bool {
-    matches!(part, Protocol::Tcp(_))
 }
 
 /// One attempt to send gossip. An error is one that no later attempt would mend.

@@ -1,30 +1,36 @@
 //! The handle: what the rest of the node calls.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libp2p::Multiaddr;
 use libp2p::swarm::Swarm;
+use libp2p::{Multiaddr, PeerId};
+use libp2p_stream::OpenStreamError;
 use protocol::PeerKey;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::behaviour::{Behaviour, STREAM_PROTOCOL};
+use crate::command::Command;
 use crate::config::NetConfig;
 use crate::error::{Closed, DialError, GossipError, NetError, RequestError, StreamError};
 use crate::event::{GossipId, NetEvent, Verdict};
-use crate::event_loop::{Command, EventLoop};
+use crate::event_loop::EventLoop;
 use crate::keys;
-use crate::limits::{COMMAND_CAPACITY, EVENT_CAPACITY, GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, TOPIC_BYTES_MAX};
+use crate::limits::{
+    COMMAND_CAPACITY, EVENT_CAPACITY, GOSSIP_BYTES_MAX, REQUEST_BYTES_MAX, STREAM_PAUSE, STREAM_TRIES,
+    STREAMS_PER_CONNECTION_MAX, TOPIC_BYTES_MAX,
+};
 use crate::listen::listen;
 use crate::state::{Drops, State};
-use crate::stream::Stream;
+use crate::stream::{Stream, wait_taken};
 use crate::traffic::Traffic;
 use crate::transport;
 
-/// A handle on the network of this node. Cloning is cheap; the network ends with [`Net::shutdown`] or when the last
-/// handle is dropped.
+/// A handle on the network of this node. Cloning is cheap; the network ends with [`Net::shutdown`] or when
+/// the last handle is dropped.
 #[derive(Clone)]
 pub struct Net {
     key: PeerKey,
@@ -37,8 +43,8 @@ pub struct Net {
 impl Net {
     /// Starts the network: when this returns, every listener stands. Must be called inside a tokio runtime.
     ///
-    /// The receiver brings what happens. Dropping it is allowed: gossip is then ignored and requests and streams of
-    /// others are closed.
+    /// The receiver brings what happens. Dropping it is allowed: gossip is then ignored and requests and
+    /// streams of others are closed.
     ///
     /// # Errors
     ///
@@ -51,13 +57,13 @@ impl Net {
         let behaviour = Behaviour::new(&keypair, &config)?;
         let swarm_config = libp2p::swarm::Config::with_tokio_executor()
             .with_idle_connection_timeout(config.idle_timeout)
-            .with_max_negotiating_inbound_streams(crate::limits::STREAMS_PER_CONNECTION_MAX);
+            .with_max_negotiating_inbound_streams(STREAMS_PER_CONNECTION_MAX);
         let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), swarm_config);
         let mut streams = swarm.behaviour().streams.new_control();
         let incoming = streams
             .accept(STREAM_PROTOCOL)
             .map_err(|error| NetError::Setup { what: "streams", reason: error.to_string() })?;
-        let listening = listen(&mut swarm, &config.listen).await?;
+        let (listening, early) = listen(&mut swarm, &config.listen).await?;
         state.set_listening(listening.addresses());
 
         let (commands, inbox) = mpsc::channel(COMMAND_CAPACITY);
@@ -72,7 +78,7 @@ impl Net {
             Arc::clone(&state),
             config.request_timeout,
         );
-        tokio::spawn(event_loop.run());
+        tokio::spawn(event_loop.run(early));
         Ok((Self { key, commands, streams, stream_timeout: config.stream_timeout, state }, outlet))
     }
 
@@ -82,8 +88,8 @@ impl Net {
         self.key
     }
 
-    /// Where this node listens, with the ports the system chose. A loopback address is among them only when it was
-    /// asked for, or when the machine has no other.
+    /// Where this node listens, with the ports the system chose. A loopback address is among them only when
+    /// it was asked for, or when the machine has no other.
     #[must_use]
     pub fn listening(&self) -> Vec<Multiaddr> {
         self.state.listening()
@@ -107,8 +113,8 @@ impl Net {
         self.state.drops.read()
     }
 
-    /// Connects to whoever is at this address and tells who it is. With `/p2p/..` at its end, only to that peer. A peer
-    /// that is connected already is not dialed again.
+    /// Connects to whoever is at this address and tells who it is. With `/p2p/..` at its end, only to that
+    /// peer. A peer that is connected already is not dialed again.
     ///
     /// # Errors
     ///
@@ -128,8 +134,8 @@ impl Net {
         self.ask(|answer| Command::DialPeer { key, addresses, answer }).await?.map(|_| ())
     }
 
-    /// Closes all connections with this peer; [`NetEvent::Disconnected`] tells when they are closed. Nothing happens when
-    /// there are none.
+    /// Closes all connections with this peer; [`NetEvent::Disconnected`] tells when they are closed. Nothing
+    /// happens when there are none.
     ///
     /// # Errors
     ///
@@ -160,10 +166,10 @@ impl Net {
 
     /// Says something to everyone who listens to this topic; whether anybody hears it is never known.
     ///
-    /// While no connected peer listens, the message is kept: at most [`crate::OUTBOX_MESSAGES_MAX`] messages and
-    /// [`crate::OUTBOX_BYTES_MAX`] bytes for at most [`crate::OUTBOX_AGE_MAX`]; beyond that the oldest are dropped and
-    /// counted in [`Drops::gossip_out`]. The same bytes on the same topic within [`crate::GOSSIP_DUPLICATE_TIME`] were
-    /// said already: nothing is sent and that is no error.
+    /// While no connected peer listens, the message is kept: at most [`crate::OUTBOX_MESSAGES_MAX`] messages
+    /// and [`crate::OUTBOX_BYTES_MAX`] bytes for at most [`crate::OUTBOX_AGE_MAX`]; beyond that the oldest
+    /// are dropped and counted in [`Drops::gossip_out`]. The same bytes on the same topic within
+    /// [`crate::GOSSIP_DUPLICATE_TIME`] were said already: nothing is sent and that is no error.
     ///
     /// # Errors
     ///
@@ -176,8 +182,8 @@ impl Net {
         self.ask(|answer| Command::Gossip { topic, bytes, answer }).await?
     }
 
-    /// What is to become of a gossip message. Every [`NetEvent::Gossip`] needs one, within 12 s or so: later it is
-    /// too late and the message isn't passed on.
+    /// What is to become of a gossip message. Every [`NetEvent::Gossip`] needs one, within 12 s or so: later
+    /// it is too late and the message isn't passed on.
     ///
     /// # Errors
     ///
@@ -186,13 +192,13 @@ impl Net {
         self.commands.send(Command::Verdict { id, from, verdict }).await.map_err(|_| Closed)
     }
 
-    /// Asks a peer something and awaits its answer. A peer that isn't connected is dialed at the addresses it told
-    /// earlier.
+    /// Asks a peer something and awaits its answer. A peer that isn't connected is dialed at the addresses it
+    /// told earlier.
     ///
     /// # Errors
     ///
-    /// When the request or its answer is larger than [`REQUEST_BYTES_MAX`], when the peer can't be reached, doesn't answer
-    /// within the request time-out, or closes the request unanswered.
+    /// When the request or its answer is larger than [`REQUEST_BYTES_MAX`], when the peer can't be reached,
+    /// doesn't answer within the request time-out, or closes the request unanswered.
     pub async fn request(&self, key: PeerKey, bytes: Vec<u8>) -> Result<Vec<u8>, RequestError> {
         if bytes.len() > REQUEST_BYTES_MAX {
             return Err(RequestError::TooLarge { size: bytes.len() });
@@ -205,32 +211,49 @@ impl Net {
         self.ask(|answer| Command::Request { key, bytes, answer }).await?
     }
 
-    /// Opens a stream to a peer. A peer that isn't connected is dialed at the addresses it told earlier.
-    ///
-    /// The other side may still drop it: when it has too many streams in hand, the first read or write fails.
+    /// Opens a stream to a peer: when this returns, the other side has taken it. A peer that isn't connected
+    /// is dialed at the addresses it told earlier.
     ///
     /// # Errors
     ///
-    /// When the peer can't be reached or doesn't take a stream within the stream time-out.
+    /// When the peer can't be reached, has no room for one more stream ([`crate::STREAMS_IN_PER_PEER_MAX`]),
+    /// or doesn't take it within the stream time-out.
     pub async fn open_stream(&self, key: PeerKey) -> Result<Stream, StreamError> {
         let peer = keys::to_peer(&key)?;
         self.dial_peer(key, Vec::new()).await.map_err(|error| match error {
             DialError::Closed(closed) => closed.into(),
             other => StreamError::NotConnected { key, reason: other.to_string() },
         })?;
-        let mut streams = self.streams.clone();
-        match timeout(self.stream_timeout, streams.open_stream(peer, STREAM_PROTOCOL)).await {
-            Ok(Ok(stream)) => Ok(Stream::opened(stream)),
-            Ok(Err(libp2p_stream::OpenStreamError::UnsupportedProtocol(_))) => {
-                Err(StreamError::Unsupported { key })
-            }
-            Ok(Err(error)) => Err(StreamError::Broken { key, reason: error.to_string() }),
-            Err(_) => Err(StreamError::TimedOut { key, after: self.stream_timeout }),
-        }
+        timeout(self.stream_timeout, self.open_to(key, peer))
+            .await
+            .unwrap_or(Err(StreamError::TimedOut { key, after: self.stream_timeout }))
     }
 
-    /// Ends the network for all handles: gives waiting gossip about a second to leave, closes all connections and waits
-    /// until the ports are free again. Doing it twice is no error.
+    async fn open_to(&self, key: PeerKey, peer: PeerId) -> Result<Stream, StreamError> {
+        let mut control = self.streams.clone();
+        for attempt in 0..STREAM_TRIES {
+            let mut stream =
+                control.open_stream(peer, STREAM_PROTOCOL).await.map_err(|error| match error {
+                    OpenStreamError::UnsupportedProtocol(_) => StreamError::Unsupported { key },
+                    error => StreamError::Broken { key, reason: error.to_string() },
+                })?;
+            match wait_taken(&mut stream).await {
+                Ok(()) => return Ok(Stream::opened(stream)),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(StreamError::Broken { key, reason: error.to_string() });
+                }
+                Err(_) => {
+                    // Peers that met once must not meet again: each has its own rhythm, out of its key.
+                    let own = self.key.as_bytes().get(attempt as usize).copied().unwrap_or(1);
+                    sleep(STREAM_PAUSE * (u32::from(own) + 16) * 2_u32.pow(attempt)).await;
+                }
+            }
+        }
+        Err(StreamError::Busy { key })
+    }
+
+    /// Ends the network for all handles: gives waiting gossip about a second to leave, closes all connections
+    /// and waits until the ports are free again. Doing it twice is no error.
     pub async fn shutdown(&self) {
         // Both errors mean that it has ended already.
         let (answer, ended) = oneshot::channel();

@@ -1,8 +1,9 @@
 //! The room that owns libp2p: a swarm behind a channel.
 //!
-//! [`Net::start`] starts one task that alone owns the swarm. [`Net`] is a cheap handle that sends it commands and awaits
-//! their answers; one bounded receiver brings [`NetEvent`]s. Peers are named by their Ed25519 keys. The room knows
-//! nothing of runs, leases or reports: what is gossiped, asked, answered and streamed are bytes.
+//! [`Net::start`] starts one task that alone owns the swarm. [`Net`] is a cheap handle that sends it commands
+//! and awaits their answers; one bounded receiver brings [`NetEvent`]s. Peers are named by their Ed25519
+//! keys. The room knows nothing of runs, leases or reports: what is gossiped, asked, answered and streamed
+//! are bytes.
 //!
 //! | way | for | limit |
 //! |---|---|---|
@@ -11,8 +12,8 @@
 //! | [`Net::open_stream`] | long payloads with back-pressure | none here |
 //!
 //! **Nothing waits for the reader of events.** The channel holds [`EVENT_CAPACITY`] events. When it is full, connection
-//! events wait in their own bounded queue and are never lost; gossip is ignored, requests and streams are closed, which
-//! their senders see, and everything dropped is counted in [`Drops`].
+//! events wait in their own bounded queue and are never lost; gossip is ignored, requests and streams are
+//! closed, which their senders see, and everything dropped is counted in [`Drops`].
 //!
 //! **Everything is bounded**: sizes before reading, queues, requests and streams in hand in all and per peer, connections,
 //! subscriptions, and every wait has a time. The bounds are the constants of this page.
@@ -24,6 +25,7 @@
 
 mod behaviour;
 mod codec;
+mod command;
 mod config;
 mod delivery;
 mod dials;

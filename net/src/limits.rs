@@ -49,6 +49,17 @@ pub const STREAMS_IN_MAX: usize = 64;
 /// As [`STREAMS_IN_MAX`], from one peer.
 pub const STREAMS_IN_PER_PEER_MAX: usize = 8;
 
+/// How long the word that a stream is taken may take to leave.
+pub(crate) const STREAM_TAKE_TIME: Duration = Duration::from_secs(10);
+
+/// How often opening a stream is tried when the other side closes it untaken. The library there holds one
+/// arriving stream at a time and drops others of the same instant, so the first refusals say little.
+pub(crate) const STREAM_TRIES: u32 = 6;
+
+/// The unit of the pauses between these tries: 16 to 271 of it after the first, twice as many each time, 0.1
+/// to 1.7 s in all.
+pub(crate) const STREAM_PAUSE: Duration = Duration::from_micros(100);
+
 /// Connections that are being made, each way.
 pub(crate) const PENDING_CONNECTIONS_MAX: u32 = 64;
 

@@ -4,14 +4,15 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use libp2p::Multiaddr;
 use libp2p::core::transport::{ListenerId, TransportError};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{Swarm, SwarmEvent};
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::debug;
 
-use crate::behaviour::Behaviour;
+use crate::behaviour::{Behaviour, BehaviourEvent};
 use crate::error::{NetError, innermost};
 use crate::limits::LISTEN_TIME;
 
@@ -74,8 +75,8 @@ impl Listening {
         self.listeners.iter().map(|(id, _)| *id).collect()
     }
 
-    /// What others could dial. A listener on all of the machine's addresses also has a loopback one: it is named only
-    /// when there is no other, so a node that asked for loopback has it.
+    /// What others could dial. A listener on all of the machine's addresses also has a loopback one: it is
+    /// named only when there is no other, so a node that asked for loopback has it.
     pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
         let mut all = Vec::new();
         for (_, addresses) in &self.listeners {
@@ -86,11 +87,13 @@ impl Listening {
     }
 }
 
-/// Listens everywhere that was asked for and waits until every listener has told its address.
+/// Listens everywhere that was asked for and waits until every listener has told its address. Also returns
+/// what else happened meanwhile, to be handled later: a peer may connect to the first listener before the
+/// second stands.
 pub(crate) async fn listen(
     swarm: &mut Swarm<Behaviour>,
     wanted: &[Multiaddr],
-) -> Result<Listening, NetError> {
+) -> Result<(Listening, Vec<SwarmEvent<BehaviourEvent>>), NetError> {
     for address in wanted {
         probe(address)?;
     }
@@ -100,11 +103,19 @@ pub(crate) async fn listen(
         open.push((id, address));
     }
     let mut listening = Listening::default();
+    let mut early = Vec::new();
     let until = Instant::now() + LISTEN_TIME;
-    while let Some((_, first)) = open.first() {
-        let Ok(event) = timeout_at(until, swarm.select_next_some()).await else {
-            let reason = format!("no address within {LISTEN_TIME:?}");
-            return Err(NetError::Listen { address: (*first).clone(), reason });
+    loop {
+        let event = match (open.first(), swarm.select_next_some()) {
+            (Some((_, first)), next) => timeout_at(until, next).await.map_err(|_| {
+                let reason = format!("no address within {LISTEN_TIME:?}");
+                NetError::Listen { address: (*first).clone(), reason }
+            })?,
+            // A listener on all of the machine's addresses tells them one by one: take those that are there.
+            (None, next) => match next.now_or_never() {
+                Some(event) => event,
+                None => return Ok((listening, early)),
+            },
         };
         match event {
             SwarmEvent::NewListenAddr { listener_id, address } => {
@@ -113,18 +124,19 @@ pub(crate) async fn listen(
             }
             SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. }
             | SwarmEvent::ListenerError { listener_id, error } => {
-                if let Some((_, address)) = open.iter().find(|(id, _)| *id == listener_id) {
-                    return Err(refused(address, TransportError::Other(error)));
+                match open.iter().find(|(id, _)| *id == listener_id) {
+                    Some((_, address)) => return Err(refused(address, TransportError::Other(error))),
+                    None => debug!(%error, "a listener had a problem"),
                 }
             }
-            _ => {}
+            other => early.push(other),
         }
     }
-    Ok(listening)
 }
 
-/// Finds a TCP port that is in use. libp2p opens its listeners so that several programs of one user may share a port,
-/// and then two nodes would each get a part of the connections; so the port is first asked for without sharing.
+/// Finds a TCP port that is in use. libp2p opens its listeners so that several programs of one user may share
+/// a port, and then two nodes would each get a part of the connections; so the port is first asked for
+/// without sharing.
 fn probe(address: &Multiaddr) -> Result<(), NetError> {
     let socket = socket(address).ok_or_else(|| NetError::Unsupported { address: address.clone() })?;
     match socket {
@@ -146,8 +158,8 @@ fn refused(address: &Multiaddr, error: TransportError<io::Error>) -> NetError {
     }
 }
 
-/// Waits until the ports of a swarm that was dropped are free again, as far as `patience` goes: QUIC gives its socket
-/// back only when its last packets are out, and a node that restarts wants its old port.
+/// Waits until the ports of a swarm that was dropped are free again, as far as `patience` goes: QUIC gives
+/// its socket back only when its last packets are out, and a node that restarts wants its old port.
 pub(crate) async fn released(addresses: &[Multiaddr], patience: Duration) {
     let until = Instant::now() + patience;
     for address in addresses {

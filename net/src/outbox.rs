@@ -1,5 +1,5 @@
-//! Gossip that nobody could take yet: right after connecting no peer has said what it listens to. Pure; the time
-//! is passed in.
+//! Gossip that nobody could take yet: right after connecting no peer has said what it listens to. Pure; the
+//! time is passed in.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
@@ -35,8 +35,8 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
-    /// Keeps a message. Answers how many others had to go for it. The same bytes on the same topic are kept once,
-    /// with the age of the first.
+    /// Keeps a message. Answers how many others had to go for it. The same bytes on the same topic are kept
+    /// once, with the age of the first.
     pub(crate) fn keep(&mut self, topic: String, bytes: Vec<u8>, now: Instant) -> u64 {
         if self.waiting.iter().any(|one| one.topic == topic && one.bytes == bytes) {
             return 0;
@@ -61,8 +61,8 @@ impl Outbox {
         dropped
     }
 
-    /// Offers every message, or those of one topic, oldest first. After a [`Attempt::Later`] the rest of that topic
-    /// is not offered in this round, so order within a topic stays and a full network is not pressed.
+    /// Offers every message, or those of one topic, oldest first. After a [`Attempt::Later`] the rest of that
+    /// topic is not offered in this round, so order within a topic stays and a full network is not pressed.
     pub(crate) fn retry(&mut self, only: Option<&str>, mut attempt: impl FnMut(&str, &[u8]) -> Attempt) {
         let mut stuck = BTreeSet::new();
         let mut left = 0;

@@ -1,4 +1,7 @@
 //! A stream to another peer: bytes both ways, with back-pressure.
+//!
+//! On the wire, whoever takes a stream first sends one byte, [`TAKEN`]. A peer without room closes the stream
+//! instead, so that its opener knows before it sends anything.
 
 use std::fmt;
 use std::io;
@@ -6,12 +9,34 @@ use std::io::{IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{AsyncRead, AsyncWrite};
+use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::slots::Slot;
 
-/// A stream. It implements the `AsyncRead` and `AsyncWrite` of `futures`: a writer waits when the reader at the other
-/// end does. Close it when done writing; dropping it breaks it off in both directions.
+/// The first byte from whoever takes a stream.
+const TAKEN: u8 = 1;
+
+/// Tells the opener that its stream is taken.
+pub(crate) async fn take(stream: &mut libp2p::Stream) -> io::Result<()> {
+    stream.write_all(&[TAKEN]).await?;
+    stream.flush().await
+}
+
+/// Waits until the other side takes the stream.
+pub(crate) async fn wait_taken(stream: &mut libp2p::Stream) -> io::Result<()> {
+    let mut first = [0];
+    stream.read_exact(&mut first).await?;
+    match first {
+        [TAKEN] => Ok(()),
+        [other] => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it began with byte {other} where {TAKEN} means that the stream is taken"),
+        )),
+    }
+}
+
+/// A stream. It implements the `AsyncRead` and `AsyncWrite` of `futures`: a writer waits when the reader at
+/// the other end does. Close it when done writing; dropping it breaks it off in both directions.
 pub struct Stream {
     inner: libp2p::Stream,
     /// Streams that others opened count among those in hand until they are dropped.

@@ -1,5 +1,5 @@
-//! Counts the bytes of all streams of all connections, whatever the transport: every muxer the transports hand out
-//! is wrapped here, and every stream it opens.
+//! Counts the bytes of all streams of all connections, whatever the transport: every muxer the transports
+//! hand out is wrapped here, and every stream it opens.
 
 use std::io;
 use std::io::{IoSlice, IoSliceMut};
@@ -13,8 +13,8 @@ use libp2p::core::muxing::{
     StreamMuxer, StreamMuxerBox, StreamMuxerEvent, StreamMuxerExt as _, SubstreamBox,
 };
 
-/// Bytes that went through this node since it started. What streams carry is counted (gossip, requests, reports,
-/// pings and what negotiates them); encryption, framing and repeated packets below them are not.
+/// Bytes that went through this node since it started. What streams carry is counted (gossip, requests,
+/// reports, pings and what negotiates them); encryption, framing and repeated packets below them are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
     /// Bytes written to streams.

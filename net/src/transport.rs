@@ -1,5 +1,6 @@
 //! How bytes get to other machines: QUIC, and TCP with Noise and Yamux, both behind DNS and a byte counter.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,20 @@ use crate::traffic::{Meter, MeteredMuxer};
 /// 150 Mbit/s at 100 ms, small enough for hundreds of connections.
 const QUIC_STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const QUIC_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// What the system says, as a source of its own. The layers above ask an error for its source only, so an
+/// [`io::Error`] that comes from the system, and has none, would be lost.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct SocketError(#[source] io::Error);
+
+fn quic_error(error: quic::Error) -> SocketError {
+    SocketError(match error {
+        quic::Error::Io(error) => error,
+        quic::Error::HandshakeTimedOut => io::ErrorKind::TimedOut.into(),
+        other => io::Error::other(other),
+    })
+}
 
 /// Builds the transport of a node.
 pub(crate) fn build(
@@ -53,6 +68,7 @@ fn sockets(keypair: &Keypair, dial_timeout: Duration) -> Result<Boxed<(PeerId, S
     let mut yamux = yamux::Config::default();
     yamux.set_max_num_streams(STREAMS_PER_CONNECTION_MAX);
     let tcp = tcp::tokio::Transport::new(tcp::Config::default())
+        .map_err(SocketError)
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
         .multiplex(yamux)
@@ -63,7 +79,9 @@ fn sockets(keypair: &Keypair, dial_timeout: Duration) -> Result<Boxed<(PeerId, S
     quic.max_concurrent_stream_limit = STREAMS_PER_CONNECTION_MAX as u32;
     quic.max_stream_data = QUIC_STREAM_WINDOW;
     quic.max_connection_data = QUIC_CONNECTION_WINDOW;
-    let quic = quic::tokio::Transport::new(quic).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let quic = quic::tokio::Transport::new(quic)
+        .map_err(quic_error)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
 
     Ok(tcp
         .or_transport(quic)

@@ -1,5 +1,7 @@
 //! Who connects to whom, and what is said when it doesn't work.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, helpers too")]
+
 mod common;
 
 use common::{Node, QUIC, TCP, config, soon};
@@ -72,6 +74,17 @@ async fn a_port_in_use_is_named_with_what_to_do() {
         let text = error.to_string();
         assert!(text.contains(&taken.to_string()) && text.contains("choose another port"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn listening_everywhere_names_addresses_that_others_can_dial() {
+    let mut everywhere = Node::start(1, "/ip4/0.0.0.0/tcp/0").await;
+    let mut other = Node::start(2, TCP).await;
+    let listening = everywhere.net.listening();
+    let local = |address: &Multiaddr| address.to_string().starts_with("/ip4/127.");
+    assert!(!listening.is_empty());
+    assert!(listening.iter().all(local) || !listening.iter().any(local), "{listening:?}");
+    other.connect(&mut everywhere).await;
 }
 
 #[tokio::test]

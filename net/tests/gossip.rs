@@ -1,5 +1,7 @@
 //! Gossip: how far it goes, and what stops it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, helpers too")]
+
 mod common;
 
 use common::{Node, QUIC, TCP, soon};

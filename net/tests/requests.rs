@@ -1,5 +1,7 @@
 //! Questions and answers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, helpers too")]
+
 mod common;
 
 use std::time::Duration;

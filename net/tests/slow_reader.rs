@@ -1,5 +1,7 @@
 //! A reader of events that doesn't read: nothing grows, nothing stops, no connection event is lost.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, helpers too")]
+
 mod common;
 
 use common::{Node, TCP, soon};

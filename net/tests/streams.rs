@@ -1,10 +1,14 @@
 //! Long payloads, and what is counted.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, helpers too")]
+
 mod common;
+
+use std::task::Poll;
 
 use common::{Node, QUIC, TCP, soon};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
-use net::{STREAMS_IN_PER_PEER_MAX, StreamError};
+use net::{NetEvent, STREAMS_IN_PER_PEER_MAX, StreamError};
 
 const LENGTH: usize = 3 * 1024 * 1024;
 
@@ -56,19 +60,14 @@ async fn a_writer_waits_for_a_slow_reader() {
         let mut b = Node::start(2, kind).await;
         a.connect(&mut b).await;
         let mut sending = soon("a stream", a.net.open_stream(b.key())).await.unwrap();
-        sending.write_all(&[0]).await.unwrap();
-        sending.flush().await.unwrap();
         let (_, mut receiving) = b.expect_stream().await;
         let (told, mut stuck) = tokio::sync::mpsc::channel(1);
         let writer = tokio::spawn(async move {
-            let mut written = 1_usize;
+            let mut written = 0_usize;
             let chunk = vec![9; 64 * 1024];
             // Until the first write that has to wait: nobody reads, so there must be one.
-            loop {
-                match futures::poll!(std::pin::pin!(sending.write(&chunk))) {
-                    std::task::Poll::Ready(wrote) => written += wrote.unwrap(),
-                    std::task::Poll::Pending => break,
-                }
+            while let Poll::Ready(wrote) = futures::poll!(std::pin::pin!(sending.write(&chunk))) {
+                written += wrote.unwrap();
                 assert!(written < 64 * 1024 * 1024, "everything is taken and nobody reads");
                 tokio::task::yield_now().await;
             }
@@ -108,16 +107,57 @@ async fn surplus_streams_are_closed_and_dropped_ones_make_room() {
         mine.push(soon("a stream", a.net.open_stream(b.key())).await.unwrap());
         theirs.push(b.expect_stream().await.1);
     }
-    let mut surplus = soon("a stream", a.net.open_stream(b.key())).await.unwrap();
-    let mut byte = [0];
-    let read = soon("the end of the surplus stream", surplus.read(&mut byte)).await;
-    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-    assert_eq!(b.net.drops().streams_in, 1);
+    let error = soon("a stream", a.net.open_stream(b.key())).await.unwrap_err();
+    assert_eq!(error, StreamError::Busy { key: b.key() });
+    assert!(b.net.drops().streams_in > 0);
     theirs.pop();
+    let mut byte = [0];
     let mut again = soon("a stream", a.net.open_stream(b.key())).await.unwrap();
     again.write_all(b"x").await.unwrap();
     again.flush().await.unwrap();
     let (_, mut stream) = b.expect_stream().await;
     soon("a byte", stream.read_exact(&mut byte)).await.unwrap();
     assert_eq!(&byte, b"x");
+}
+
+#[tokio::test]
+async fn streams_of_many_peers_in_the_same_instant_are_all_taken() {
+    let mut taker = Node::start(1, QUIC).await;
+    let mut openers = Vec::new();
+    for seed in 2..14 {
+        let mut node = Node::start(seed, QUIC).await;
+        node.connect(&mut taker).await;
+        openers.push(node);
+    }
+    let all = futures::future::join_all(openers.iter().map(|node| node.net.open_stream(taker.net.key())));
+    for opened in soon("all streams", all).await {
+        opened.unwrap();
+    }
+    let mut from = Vec::new();
+    for _ in &openers {
+        from.push(taker.expect_stream().await.0);
+    }
+    from.sort();
+    let mut keys: Vec<_> = openers.iter().map(Node::key).collect();
+    keys.sort();
+    assert_eq!(from, keys);
+}
+
+#[tokio::test]
+async fn a_peer_that_told_its_address_is_dialed_again_by_itself() {
+    let mut a = Node::start(1, TCP).await;
+    let mut b = Node::start(2, TCP).await;
+    a.connect(&mut b).await;
+    for _ in 0..2 {
+        a.expect("what b says of itself", |event| match event {
+            NetEvent::Identified { key, .. } if key == b.key() => Some(()),
+            _ => None,
+        })
+        .await;
+        a.net.disconnect(b.key()).await.unwrap();
+        a.expect_disconnected(b.key()).await;
+        b.expect_disconnected(a.key()).await;
+        soon("a stream", a.net.open_stream(b.key())).await.unwrap();
+        assert_eq!(b.expect_stream().await.0, a.key());
+    }
 }

@@ -10,63 +10,63 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// How long anything may take before a test fails.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-pub const TCP: &str = "/ip4/127.0.0.1/tcp/0";
-pub const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+pub(crate) const TCP: &str = "/ip4/127.0.0.1/tcp/0";
+pub(crate) const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 
 /// Waits for something, not for ever.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("nothing within {LIMIT:?}: {what}"))
 }
 
 /// A node and its events.
-pub struct Node {
-    pub net: Net,
-    pub events: mpsc::Receiver<NetEvent>,
+pub(crate) struct Node {
+    pub(crate) net: Net,
+    pub(crate) events: mpsc::Receiver<NetEvent>,
 }
 
 /// A gossip message as it arrived.
 #[derive(Debug)]
-pub struct Heard {
-    pub topic: String,
-    pub id: GossipId,
-    pub source: PeerKey,
-    pub from: PeerKey,
-    pub bytes: Vec<u8>,
+pub(crate) struct Heard {
+    pub(crate) topic: String,
+    pub(crate) id: GossipId,
+    pub(crate) source: PeerKey,
+    pub(crate) from: PeerKey,
+    pub(crate) bytes: Vec<u8>,
 }
 
-pub fn config(seed: u8, listen: &str) -> NetConfig {
+pub(crate) fn config(seed: u8, listen: &str) -> NetConfig {
     NetConfig::new([seed; 32], vec![listen.parse().unwrap()])
 }
 
 impl Node {
-    pub async fn start(seed: u8, listen: &str) -> Self {
+    pub(crate) async fn start(seed: u8, listen: &str) -> Self {
         Self::start_with(config(seed, listen)).await
     }
 
-    pub async fn start_with(config: NetConfig) -> Self {
+    pub(crate) async fn start_with(config: NetConfig) -> Self {
         let (net, events) = soon("a node starts", Net::start(config)).await.unwrap();
         Self { net, events }
     }
 
-    pub fn key(&self) -> PeerKey {
+    pub(crate) fn key(&self) -> PeerKey {
         self.net.key()
     }
 
-    pub fn address(&self) -> Multiaddr {
+    pub(crate) fn address(&self) -> Multiaddr {
         self.net.listening()[0].clone()
     }
 
     /// Dials another node and waits until both know.
-    pub async fn connect(&mut self, other: &mut Self) {
+    pub(crate) async fn connect(&mut self, other: &mut Self) {
         assert_eq!(soon("a dial", self.net.dial(other.address())).await, Ok(other.key()));
         self.expect_connected(other.key(), Direction::Dialed).await;
         other.expect_connected(self.key(), Direction::Accepted).await;
     }
 
     /// The next event that `pick` wants; others are passed over.
-    pub async fn expect<T>(&mut self, what: &str, mut pick: impl FnMut(NetEvent) -> Option<T>) -> T {
+    pub(crate) async fn expect<T>(&mut self, what: &str, mut pick: impl FnMut(NetEvent) -> Option<T>) -> T {
         soon(what, async {
             loop {
                 let event = self.events.recv().await.expect("the network ended");
@@ -78,7 +78,7 @@ impl Node {
         .await
     }
 
-    pub async fn expect_connected(&mut self, key: PeerKey, direction: Direction) {
+    pub(crate) async fn expect_connected(&mut self, key: PeerKey, direction: Direction) {
         let found = self
             .expect("a connection", |event| match event {
                 NetEvent::Connected { key: of, direction, .. } if of == key => Some(direction),
@@ -88,7 +88,7 @@ impl Node {
         assert_eq!(found, direction);
     }
 
-    pub async fn expect_disconnected(&mut self, key: PeerKey) {
+    pub(crate) async fn expect_disconnected(&mut self, key: PeerKey) {
         self.expect("the end of a connection", |event| match event {
             NetEvent::Disconnected { key: of } if of == key => Some(()),
             _ => None,
@@ -96,7 +96,7 @@ impl Node {
         .await;
     }
 
-    pub async fn expect_gossip(&mut self) -> Heard {
+    pub(crate) async fn expect_gossip(&mut self) -> Heard {
         self.expect("gossip", |event| match event {
             NetEvent::Gossip { topic, id, source, from, bytes } => {
                 Some(Heard { topic, id, source, from, bytes })
@@ -106,7 +106,7 @@ impl Node {
         .await
     }
 
-    pub async fn expect_request(&mut self) -> (PeerKey, Vec<u8>, Reply) {
+    pub(crate) async fn expect_request(&mut self) -> (PeerKey, Vec<u8>, Reply) {
         self.expect("a request", |event| match event {
             NetEvent::Request { from, bytes, reply } => Some((from, bytes, reply)),
             _ => None,
@@ -114,7 +114,7 @@ impl Node {
         .await
     }
 
-    pub async fn expect_stream(&mut self) -> (PeerKey, Stream) {
+    pub(crate) async fn expect_stream(&mut self) -> (PeerKey, Stream) {
         self.expect("a stream", |event| match event {
             NetEvent::Stream { from, stream } => Some((from, stream)),
             _ => None,
@@ -122,7 +122,7 @@ impl Node {
         .await
     }
 
-    pub async fn judge(&self, heard: &Heard, verdict: Verdict) {
+    pub(crate) async fn judge(&self, heard: &Heard, verdict: Verdict) {
         self.net.verdict(heard.id, heard.from, verdict).await.unwrap();
     }
 }

@@ -4,8 +4,9 @@ mod book;
 mod community;
 mod known_run;
 mod listen;
-mod sync;
+mod statements;
 
-pub(crate) use community::{Community, Heard, Wants};
+pub(crate) use community::{Community, Heard, Ticket, Wants, open_delegation, respond};
 pub(crate) use known_run::KnownRun;
-pub(crate) use listen::{Listening, start_net};
+pub(crate) use listen::{Listening, address, start_net};
+pub(crate) use statements::{opened, sign, statement};

@@ -4,9 +4,11 @@ mod address;
 mod envelope;
 mod identity;
 mod ids;
+pub mod lease;
 pub mod limits;
 mod records;
 mod unit;
+pub mod volunteer;
 
 pub use address::{Address, AddressError};
 pub use envelope::{DOMAIN, EnvelopeError, Record, Scope, Signed, VERSION};

@@ -82,11 +82,11 @@ pub enum EnvelopeError {
         found: String,
     },
     /// About another run, or about none where one is needed, or the other way round.
-    #[error("this {kind} record is about run {found:?}, not about {expected:?}")]
+    #[error("this {kind} record is about {}, not about {}", told(Some(found)), told(expected.as_ref()))]
     Run {
         /// The kind.
         kind: &'static str,
-        /// The run that was expected.
+        /// The run that was expected; `None`: any run.
         expected: Option<RunId>,
         /// The run it names.
         found: RunId,
@@ -119,6 +119,15 @@ pub enum EnvelopeError {
     },
 }
 
+impl EnvelopeError {
+    /// Whether the sender may just be newer than this program: such a record is left alone, every other error is the
+    /// sender's fault.
+    #[must_use]
+    pub fn needs_newer_version(&self) -> bool {
+        matches!(self, Self::Version { found } if *found > VERSION)
+    }
+}
+
 /// A signed record as it travels, before anything about it is known to be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,6 +144,60 @@ pub(crate) struct Envelope {
     pub(crate) payload: Vec<u8>,
     #[serde(rename = "g", with = "serde_bytes")]
     pub(crate) signature: [u8; 64],
+}
+
+impl Envelope {
+    pub(crate) fn sign(identity: &Identity, kind: &str, run: RunId, payload: Vec<u8>) -> Self {
+        let signature = identity.sign(&signed_bytes(kind, run, &payload));
+        Self { version: VERSION, kind: kind.to_owned(), run, signer: identity.key(), payload, signature }
+    }
+
+    /// The bytes that travel, if they are not more than `limit`.
+    pub(crate) fn encode(&self, kind: &'static str, limit: usize) -> Result<Vec<u8>, EnvelopeError> {
+        let bytes = serde_cbor::to_vec(self).map_err(|_| EnvelopeError::Malformed { kind })?;
+        check_size(kind, limit, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// Checks size, form and version; nothing is known about signer and kind yet. `kind` is for the errors.
+    pub(crate) fn decode(bytes: &[u8], kind: &'static str, limit: usize) -> Result<Self, EnvelopeError> {
+        check_size(kind, limit, bytes)?;
+        // A later version may have other keys: its number is read first.
+        let malformed = || EnvelopeError::Malformed { kind };
+        let Version { version } = serde_cbor::from_slice(bytes).map_err(|_| malformed())?;
+        if version != VERSION {
+            return Err(EnvelopeError::Version { found: version });
+        }
+        canonical(bytes).ok_or_else(malformed)
+    }
+
+    pub(crate) fn check_kind(&self, expected: &'static str) -> Result<(), EnvelopeError> {
+        if self.kind == expected {
+            return Ok(());
+        }
+        Err(EnvelopeError::Kind { expected, found: self.kind.chars().take(32).collect() })
+    }
+
+    pub(crate) fn verify(&self, kind: &'static str) -> Result<(), EnvelopeError> {
+        let message = signed_bytes(&self.kind, self.run, &self.payload);
+        if verify(&self.signer, &message, &self.signature) {
+            return Ok(());
+        }
+        Err(EnvelopeError::Signature { kind, signer: self.signer })
+    }
+}
+
+/// The version alone; everything else is passed over.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(rename = "v")]
+    version: u32,
+}
+
+/// Decodes, and encodes again to be certain that there is one form only.
+pub(crate) fn canonical<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let value: T = serde_cbor::from_slice(bytes).ok()?;
+    (serde_cbor::to_vec(&value).ok()? == bytes).then_some(value)
 }
 
 /// A record of which it is certain that `signer` signed it: opened and verified, or signed here.
@@ -156,13 +219,9 @@ impl<T: Record> Signed<T> {
         check_scope::<T>(run, None)?;
         value.check().map_err(|reason| EnvelopeError::Refused { kind: T::KIND, reason })?;
         let payload = serde_cbor::to_vec(&value).map_err(|_| EnvelopeError::Malformed { kind: T::KIND })?;
-        let signature = identity.sign(&signed_bytes(T::KIND, run, &payload));
-        let signer = identity.key();
-        let envelope =
-            Envelope { version: VERSION, kind: T::KIND.to_owned(), run, signer, payload, signature };
-        let bytes = serde_cbor::to_vec(&envelope).map_err(|_| EnvelopeError::Malformed { kind: T::KIND })?;
-        check_size::<T>(&bytes)?;
-        Ok(Self { signer, run, value, bytes: bytes.into() })
+        let envelope = Envelope::sign(identity, T::KIND, run, payload);
+        let bytes = envelope.encode(T::KIND, T::MAX_BYTES)?;
+        Ok(Self { signer: envelope.signer, run, value, bytes: bytes.into() })
     }
 
     /// Opens bytes from the network. With `run`, a record about another run is refused; a record about no run is not
@@ -172,28 +231,21 @@ impl<T: Record> Signed<T> {
     /// [`EnvelopeError`]: size, form, version, kind, run, signature, form of the record, the record's own rule, in
     /// this order.
     pub fn open(bytes: &[u8], run: Option<RunId>) -> Result<Self, EnvelopeError> {
-        check_size::<T>(bytes)?;
-        let malformed = || EnvelopeError::Malformed { kind: T::KIND };
-        let envelope: Envelope = serde_cbor::from_slice(bytes).map_err(|_| malformed())?;
-        if envelope.version != VERSION {
-            return Err(EnvelopeError::Version { found: envelope.version });
-        }
-        if envelope.kind != T::KIND {
-            return Err(EnvelopeError::Kind {
-                expected: T::KIND,
-                found: envelope.kind.chars().take(32).collect(),
-            });
-        }
+        let envelope = Envelope::decode(bytes, T::KIND, T::MAX_BYTES)?;
+        Self::from_envelope(envelope, bytes, run)
+    }
+
+    /// The rest of [`open`](Self::open), for an envelope that was decoded from `bytes`.
+    pub(crate) fn from_envelope(
+        envelope: Envelope,
+        bytes: &[u8],
+        run: Option<RunId>,
+    ) -> Result<Self, EnvelopeError> {
+        check_size(T::KIND, T::MAX_BYTES, bytes)?;
+        envelope.check_kind(T::KIND)?;
         check_scope::<T>(envelope.run, run)?;
-        let message = signed_bytes(T::KIND, envelope.run, &envelope.payload);
-        if !verify(&envelope.signer, &message, &envelope.signature) {
-            return Err(EnvelopeError::Signature { kind: T::KIND, signer: envelope.signer });
-        }
-        let value: T = serde_cbor::from_slice(&envelope.payload).map_err(|_| malformed())?;
-        let again = serde_cbor::to_vec(&value).map_err(|_| malformed())?;
-        if again != envelope.payload || serde_cbor::to_vec(&envelope).map_err(|_| malformed())? != bytes {
-            return Err(malformed());
-        }
+        envelope.verify(T::KIND)?;
+        let value: T = canonical(&envelope.payload).ok_or(EnvelopeError::Malformed { kind: T::KIND })?;
         value.check().map_err(|reason| EnvelopeError::Refused { kind: T::KIND, reason })?;
         Ok(Self { signer: envelope.signer, run: envelope.run, value, bytes: bytes.into() })
     }
@@ -283,17 +335,26 @@ fn signed_bytes(kind: &str, run: RunId, payload: &[u8]) -> Vec<u8> {
     message
 }
 
-fn check_size<T: Record>(bytes: &[u8]) -> Result<(), EnvelopeError> {
-    if bytes.len() <= T::MAX_BYTES {
+fn check_size(kind: &'static str, limit: usize, bytes: &[u8]) -> Result<(), EnvelopeError> {
+    if bytes.len() <= limit {
         return Ok(());
     }
-    Err(EnvelopeError::TooLarge { kind: T::KIND, bytes: bytes.len(), limit: T::MAX_BYTES })
+    Err(EnvelopeError::TooLarge { kind, bytes: bytes.len(), limit })
 }
 
 fn check_scope<T: Record>(found: RunId, expected: Option<RunId>) -> Result<(), EnvelopeError> {
-    let fits = match T::SCOPE {
-        Scope::Network => found == RunId::NONE,
-        Scope::Run => found != RunId::NONE && expected.is_none_or(|run| run == found),
+    let (fits, expected) = match T::SCOPE {
+        Scope::Network => (found == RunId::NONE, Some(RunId::NONE)),
+        Scope::Run => (found != RunId::NONE && expected.is_none_or(|run| run == found), expected),
     };
     if fits { Ok(()) } else { Err(EnvelopeError::Run { kind: T::KIND, expected, found }) }
+}
+
+/// A run as an error names it.
+fn told(run: Option<&RunId>) -> String {
+    match run {
+        None => "a run".to_owned(),
+        Some(&RunId::NONE) => "no run".to_owned(),
+        Some(run) => format!("run {}", run.short()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::spki::der::zeroize::{Zeroize, Zeroizing};
+use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
@@ -61,10 +61,9 @@ impl Identity {
     /// # Errors
     /// [`WriteKeyError`], in practice never.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, WriteKeyError> {
-        let mut bytes = KeypairBytes { secret_key: *self.seed(), public_key: None };
-        let pem = bytes.to_pkcs8_pem(LineEnding::LF).map_err(|_| WriteKeyError);
-        bytes.secret_key.zeroize();
-        pem
+        // Wiped on drop.
+        let bytes = KeypairBytes { secret_key: *self.seed(), public_key: None };
+        bytes.to_pkcs8_pem(LineEnding::LF).map_err(|_| WriteKeyError)
     }
 
     /// Signs bytes as they are. Records are signed through [`Signed`](crate::Signed), which adds domain and kind.

@@ -1,5 +1,8 @@
 //! A literal: one test of one column, the atom of conditions and clauses.
 
+mod codec;
+mod evaluate;
+
 /// A test of one column of a row, or its opposite.
 ///
 /// In files and reports it is the array `[column, value, negated, kind]`.

@@ -6,7 +6,7 @@ use crate::run::KMeansSettings;
 
 /// How rows are routed, with everything the decision depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Routing {
     /// Path = ordinal modulo `paths`.
     RoundRobin {
@@ -15,6 +15,21 @@ pub enum Routing {
     },
     /// The nearest centroid.
     Kmeans(KMeansFit),
+    /// A kind that this version does not know. Only ever read: [`DataSpec::check`](crate::DataSpec::check) refuses it.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Routing {
+    /// How many paths there are.
+    #[must_use]
+    pub fn paths(&self) -> u32 {
+        match self {
+            Self::RoundRobin { paths } => *paths,
+            Self::Kmeans(fit) => fit.settings.paths,
+            Self::Unknown => 0,
+        }
+    }
 }
 
 /// A fitted k-means router.

@@ -3,6 +3,7 @@
 mod address;
 mod cbor;
 mod check;
+pub mod coordinator;
 mod digests;
 mod envelope;
 mod gossip;

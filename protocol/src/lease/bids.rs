@@ -47,10 +47,10 @@ impl Kept {
 }
 
 /// What became of a statement that was offered to a set.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// It is in the set now, and this one no longer.
-    Kept { instead_of: Option<Arc<Statement>> },
+    /// It is in the set now.
+    Kept,
     /// The set had this very statement.
     Known,
     /// The set has a newer one of the same signer.
@@ -103,16 +103,16 @@ impl Bids {
         {
             return Taken::Crowded;
         }
-        let mut instead_of = known.map(|at| self.0.remove(at).statement);
+        if let Some(at) = known {
+            self.0.remove(at);
+        }
         let at = self.0.partition_point(|kept| kept.rank() < new.rank());
         if self.0.len() == self.0.capacity() {
             self.0.reserve_exact(1);
         }
         self.0.insert(at, new);
-        if self.0.len() > KEPT_PER_UNIT {
-            instead_of = self.0.pop().map(|kept| kept.statement);
-        }
-        Taken::Kept { instead_of }
+        self.0.truncate(KEPT_PER_UNIT);
+        Taken::Kept
     }
 }
 

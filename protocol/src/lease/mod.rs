@@ -8,7 +8,6 @@
 //! report the same bytes. That is why every rule here may bound and forget where others would have to remember.
 
 mod bids;
-mod digest;
 mod hash;
 mod moment;
 mod progress;
@@ -20,12 +19,12 @@ mod units;
 mod view;
 
 pub use bids::KEPT_PER_UNIT;
-pub use digest::{Cursor, Digest};
 pub use hash::{rendezvous_hash, tie_hash};
 pub use moment::Moment;
 pub use progress::{PathProgress, Progress};
 pub use records::{
     Change, Ignored, Invalid, LeaseRecords, MAX_DELEGATIONS, MAX_HEARTBEATS, Outcome, Word,
+    delegations_first,
 };
 pub use statement::{Says, Statement};
 pub use table::LeaseTable;

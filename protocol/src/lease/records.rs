@@ -5,10 +5,11 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::bids::{Bids, Kept, Taken};
-use super::digest::{Cursor, Digest, FIRST_UNITS, GENERAL, GROUP, HEARTBEAT_GROUPS, Sums};
 use super::statement::{Says, Statement};
 use super::units::{UnitIndex, Units};
+use crate::digests::{RANGES, RecordDigests};
 use crate::ids::{ContentHash, ModelHash, PeerKey};
+use crate::message::Records;
 use crate::records::Delegation;
 use crate::unit::Unit;
 
@@ -143,7 +144,6 @@ pub struct LeaseRecords {
     complete: Option<Arc<Statement>>,
     heartbeats: BTreeMap<PeerKey, Arc<Statement>>,
     slots: Vec<Slot>,
-    sums: Sums,
 }
 
 impl LeaseRecords {
@@ -156,7 +156,6 @@ impl LeaseRecords {
             complete: None,
             heartbeats: BTreeMap::new(),
             slots: vec![Slot::default(); units.len()],
-            sums: Sums::new(units.len()),
             units,
         }
     }
@@ -186,14 +185,14 @@ impl LeaseRecords {
         let Some(index) = self.units.index(unit) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
         let Some(slot) = self.slots.get_mut(index.get()) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
         let taken = slot.claims.merge(unit, statement);
-        self.taken(taken, unit_group(index), statement, Change::Claims(index))
+        outcome(taken, Change::Claims(index))
     }
 
     fn merge_finished(&mut self, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
         let Some(index) = self.units.index(unit) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
         let Some(slot) = self.slots.get_mut(index.get()) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
         let taken = slot.finished.merge(unit, statement);
-        self.taken(taken, unit_group(index), statement, Change::Finished(index))
+        outcome(taken, Change::Finished(index))
     }
 
     fn merge_heartbeat(&mut self, statement: &Arc<Statement>) -> Outcome {
@@ -205,15 +204,7 @@ impl LeaseRecords {
             BTreeMap::pop_last,
             |s| s.says().counter(),
         );
-        // What is dropped for room is another signer's, so it leaves its own group.
-        if let Taken::Kept { instead_of: Some(old) } = &taken {
-            self.sums.subtract(heartbeat_group(&old.signer()), old.mark());
-        }
-        let taken = match taken {
-            Taken::Kept { .. } => Taken::Kept { instead_of: None },
-            other => other,
-        };
-        self.taken(taken, heartbeat_group(&statement.signer()), statement, Change::Heartbeat)
+        outcome(taken, Change::Heartbeat)
     }
 
     fn merge_word(&mut self, delegation: u64, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
@@ -223,7 +214,7 @@ impl LeaseRecords {
         }
         let Some(slot) = self.slots.get_mut(index.get()) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
         let taken = merge_one(&mut slot.word, statement, |s| word(s).map(|word| word.order()));
-        self.taken(taken, unit_group(index), statement, Change::Word(index))
+        outcome(taken, Change::Word(index))
     }
 
     fn merge_complete(&mut self, delegation: u64, statement: &Arc<Statement>) -> Outcome {
@@ -234,7 +225,7 @@ impl LeaseRecords {
             Says::Complete(complete) => complete.delegation,
             _ => 0,
         });
-        self.taken(taken, GENERAL, statement, Change::Complete)
+        outcome(taken, Change::Complete)
     }
 
     fn merge_delegation(&mut self, number: u64, statement: &Arc<Statement>) -> Outcome {
@@ -252,7 +243,7 @@ impl LeaseRecords {
             BTreeMap::pop_first,
             |_| (),
         );
-        self.taken(taken, GENERAL, statement, Change::Delegation)
+        outcome(taken, Change::Delegation)
     }
 
     fn check_coordinator(&self, delegation: u64, statement: &Statement) -> Result<(), Outcome> {
@@ -260,21 +251,6 @@ impl LeaseRecords {
             Some(Says::Delegation(known)) if known.coordinator == statement.signer() => Ok(()),
             Some(_) => Err(Outcome::Invalid(Invalid::NotCoordinator)),
             None => Err(Outcome::Ignored(Ignored::UnknownDelegation)),
-        }
-    }
-
-    fn taken(&mut self, taken: Taken, group: usize, new: &Arc<Statement>, change: Change) -> Outcome {
-        match taken {
-            Taken::Kept { instead_of } => {
-                if let Some(old) = instead_of {
-                    self.sums.subtract(group, old.mark());
-                }
-                self.sums.add(group, new.mark());
-                Outcome::Applied(change)
-            }
-            Taken::Known => Outcome::Known,
-            Taken::Older => Outcome::Ignored(Ignored::Older),
-            Taken::Crowded => Outcome::Ignored(Ignored::Crowded),
         }
     }
 
@@ -341,57 +317,42 @@ impl LeaseRecords {
         self.len() == 0
     }
 
-    /// What this set holds, in short.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.sums)
+    /// Every statement that is kept.
+    pub fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
+        let units = self.slots.iter().flat_map(|slot| {
+            let kept = slot.claims.iter().chain(slot.finished.iter()).map(|kept: &Kept| &kept.statement);
+            kept.chain(&slot.word)
+        });
+        self.delegations.values().chain(&self.complete).chain(self.heartbeats.values()).chain(units)
     }
 
-    /// The statements of all groups in which `theirs` differs, from `cursor` on, as many as `max_bytes` of signed
-    /// bytes hold but at least one, and where to go on if there are more. Delegations come first.
+    /// What this set holds, in short: two peers compare these and exchange the ranges that differ.
     #[must_use]
-    pub fn export(
-        &self,
-        theirs: &Digest,
-        cursor: Cursor,
-        max_bytes: usize,
-    ) -> (Vec<Arc<Statement>>, Option<Cursor>) {
-        let mut page = Vec::new();
-        let mut bytes = 0usize;
-        for group in theirs.differs(&self.sums) {
-            let skip = match group.cmp(&(cursor.group as usize)) {
-                std::cmp::Ordering::Less => continue,
-                std::cmp::Ordering::Equal => cursor.item as usize,
-                std::cmp::Ordering::Greater => 0,
-            };
-            for (item, statement) in self.group(group).into_iter().enumerate().skip(skip) {
-                bytes = bytes.saturating_add(statement.bytes().len());
-                if bytes > max_bytes && !page.is_empty() {
-                    return (page, Some(Cursor { group: group as u32, item: item as u32 }));
-                }
-                page.push(statement);
-            }
-        }
-        (page, None)
+    pub fn digests(&self) -> RecordDigests {
+        RecordDigests::of(self.statements().map(|statement| *statement.digest()))
     }
 
-    fn group(&self, group: usize) -> Vec<Arc<Statement>> {
-        if group == GENERAL {
-            return self.delegations.values().chain(&self.complete).cloned().collect();
-        }
-        if group < FIRST_UNITS {
-            let in_group = |key: &PeerKey| heartbeat_group(key) == group;
-            return self.heartbeats.iter().filter(|(key, _)| in_group(key)).map(|(_, s)| s.clone()).collect();
-        }
-        let start = (group - FIRST_UNITS) * GROUP;
-        let slots = self.slots.iter().skip(start).take(GROUP);
-        slots
-            .flat_map(|slot| {
-                let kept = slot.claims.iter().chain(slot.finished.iter()).map(|kept: &Kept| &kept.statement);
-                kept.chain(&slot.word).cloned()
-            })
-            .collect()
+    /// A page of the statements in all ranges in which `have` differs (`None`: in all ranges), ascending by digest
+    /// and after `after`. A set that changes between two pages may skip one; the next exchange finds it.
+    ///
+    /// Whoever takes them up takes up delegations first: see [`delegations_first`].
+    #[must_use]
+    pub fn export(&self, have: Option<&RecordDigests>, after: Option<[u8; 32]>) -> Records {
+        let differs = have.map_or([true; RANGES], |have| have.differs(&self.digests()));
+        let wanted = |digest: &[u8; 32]| {
+            differs.get(RecordDigests::range(digest)).is_some_and(|differs| *differs)
+                && after.is_none_or(|after| *digest > after)
+        };
+        let mut statements: Vec<_> = self.statements().filter(|s| wanted(s.digest())).collect();
+        statements.sort_unstable_by_key(|statement| statement.digest());
+        Records::page(statements.into_iter().map(|s| (*s.digest(), &s.bytes()[..])), after)
     }
+}
+
+/// Puts delegations before all others, which otherwise stay in order: the words of a coordinator count only once its
+/// delegation is known.
+pub fn delegations_first(statements: &mut [Arc<Statement>]) {
+    statements.sort_by_key(|statement| !matches!(statement.says(), Says::Delegation(_)));
 }
 
 fn word(statement: &Statement) -> Option<Word> {
@@ -404,12 +365,13 @@ fn word(statement: &Statement) -> Option<Word> {
     }
 }
 
-fn unit_group(index: UnitIndex) -> usize {
-    FIRST_UNITS + index.get() / GROUP
-}
-
-fn heartbeat_group(peer: &PeerKey) -> usize {
-    1 + usize::from(peer.as_bytes()[0]) * HEARTBEAT_GROUPS / 256
+fn outcome(taken: Taken, change: Change) -> Outcome {
+    match taken {
+        Taken::Kept => Outcome::Applied(change),
+        Taken::Known => Outcome::Known,
+        Taken::Older => Outcome::Ignored(Ignored::Older),
+        Taken::Crowded => Outcome::Ignored(Ignored::Crowded),
+    }
 }
 
 /// Keeps the greatest by `key`, then bytes.
@@ -426,7 +388,8 @@ fn merge_one<K: Ord>(
             return Taken::Older;
         }
     }
-    Taken::Kept { instead_of: place.replace(Arc::clone(new)) }
+    *place = Some(Arc::clone(new));
+    Taken::Kept
 }
 
 /// Per `name` the greatest by `key`, then bytes; at most `max` names, `drop` taking out the one that goes. Names have
@@ -452,7 +415,7 @@ fn merge_highest<N: Ord + Copy, K: Ord>(
             free.insert(Arc::clone(new));
             match (map.len() > max).then(|| drop(map)).flatten() {
                 Some((dropped, _)) if dropped == name => Taken::Crowded,
-                dropped => Taken::Kept { instead_of: dropped.map(|(_, old)| old) },
+                _ => Taken::Kept,
             }
         }
     }

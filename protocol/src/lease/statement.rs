@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::envelope::Signed;
+use crate::gossip::GossipRecord;
 use crate::ids::PeerKey;
-use crate::records::{Claim, Complete, Delegation, Finished, Heartbeat, Receipt, Release, Reopen};
+use crate::records::{Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen};
 
 /// What a statement says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,17 +49,15 @@ pub struct Statement {
     signer: PeerKey,
     says: Says,
     bytes: Arc<[u8]>,
-    mark: u128,
+    digest: [u8; 32],
 }
 
 impl Statement {
     /// A statement of which the caller knows that `signer` signed it, about the table's run, in these bytes.
     #[must_use]
     pub fn new(signer: PeerKey, says: Says, bytes: Arc<[u8]>) -> Self {
-        let mut mark = [0; 16];
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&bytes).finalize_xof().fill(&mut mark);
-        Self { signer, says, bytes, mark: u128::from_le_bytes(mark) }
+        let digest = *blake3::hash(&bytes).as_bytes();
+        Self { signer, says, bytes, digest }
     }
 
     /// Who said it.
@@ -79,9 +78,10 @@ impl Statement {
         &self.bytes
     }
 
-    /// The first 16 bytes of BLAKE3 of the envelope: its part in a digest.
-    pub(crate) fn mark(&self) -> u128 {
-        self.mark
+    /// BLAKE3 of the envelope: names this very statement.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 }
 
@@ -107,6 +107,25 @@ macro_rules! from_signed {
             }
         }
     )*};
+}
+
+impl TryFrom<GossipRecord> for Statement {
+    /// The record that is none of the table's: a peer's addresses.
+    type Error = Signed<PeerRecord>;
+
+    fn try_from(record: GossipRecord) -> Result<Self, Signed<PeerRecord>> {
+        Ok(match record {
+            GossipRecord::Claim(signed) => signed.into(),
+            GossipRecord::Release(signed) => signed.into(),
+            GossipRecord::Heartbeat(signed) => signed.into(),
+            GossipRecord::Finished(signed) => signed.into(),
+            GossipRecord::Receipt(signed) => signed.into(),
+            GossipRecord::Reopen(signed) => signed.into(),
+            GossipRecord::Complete(signed) => signed.into(),
+            GossipRecord::Delegation(signed) => signed.into(),
+            GossipRecord::Peer(signed) => return Err(signed),
+        })
+    }
 }
 
 from_signed!(Claim, Release, Heartbeat, Finished, Receipt, Reopen, Complete, Delegation);

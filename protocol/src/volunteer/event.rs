@@ -56,12 +56,12 @@ pub enum VolunteerEvent {
 /// How an offer of a report went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OfferAnswer {
-    /// The coordinator took all of it. Its receipt follows by gossip.
-    Sent,
-    /// The coordinator has this report.
-    HaveIt,
-    /// The coordinator can't take it now.
-    Busy,
+    /// The coordinator stored it, or had it. Hand in the receipt that came with the answer before this.
+    Stored,
+    /// The coordinator keeps it and hasn't decided about it: it is not needed a second time.
+    Kept,
+    /// The coordinator can't take it for this long.
+    Busy(Duration),
     /// The coordinator refuses it.
     No(String),
     /// No way to the coordinator, or it went away in between.

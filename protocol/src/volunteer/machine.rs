@@ -354,7 +354,7 @@ impl Volunteer {
             }
             return;
         }
-        let delivered = matches!(answer, OfferAnswer::Sent | OfferAnswer::HaveIt);
+        let delivered = matches!(answer, OfferAnswer::Stored | OfferAnswer::Kept);
         let is_done = matches!(self.table.view().state(index), UnitState::Done { .. });
         if delivered && is_done {
             self.outbox.settle(index);

@@ -157,14 +157,15 @@ impl Outbox {
             return;
         }
         self.offered = self.offered.saturating_sub(1);
-        let range = match answer {
-            OfferAnswer::Busy => BUSY,
-            OfferAnswer::Unreachable | OfferAnswer::No(_) => UNREACHABLE,
-            OfferAnswer::Sent | OfferAnswer::HaveIt => UNRECEIPTED,
+        let (range, least) = match answer {
+            OfferAnswer::Busy(wait) => (BUSY, *wait),
+            OfferAnswer::Unreachable | OfferAnswer::No(_) => (UNREACHABLE, Duration::ZERO),
+            OfferAnswer::Stored | OfferAnswer::Kept => (UNRECEIPTED, Duration::ZERO),
         };
+        let least = least.min(Duration::from_millis(range.1));
         let wait = backoff(range, parcel.attempt, seed ^ unit.get() as u64);
         parcel.attempt = parcel.attempt.saturating_add(1);
-        parcel.delivery = Delivery::Waiting(now.after(wait));
+        parcel.delivery = Delivery::Waiting(now.after(least.saturating_add(wait)));
     }
 }
 

@@ -37,7 +37,9 @@ pub struct CoordinatorStart {
 
 /// A delegation that does not name this peer, or is not the operator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the delegation is not the operator's, or names another coordinator: `opendipaco delegate` writes one")]
+#[error(
+    "the delegation is not the operator's, or names another coordinator: `opendipaco delegate` writes one"
+)]
 pub struct NotDelegated;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

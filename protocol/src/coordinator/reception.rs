@@ -48,7 +48,13 @@ impl Receptions {
     }
 
     /// Moves on what this peer sends; `false` when nothing of the kind is arriving.
-    pub(super) fn store(&mut self, now: Moment, unit: UnitIndex, content: ContentHash, from: &PeerKey) -> bool {
+    pub(super) fn store(
+        &mut self,
+        now: Moment,
+        unit: UnitIndex,
+        content: ContentHash,
+        from: &PeerKey,
+    ) -> bool {
         match self.0.get_mut(&(unit, content)) {
             Some(reception) if reception.from == *from && reception.step == Step::Arriving => {
                 reception.step = Step::Storing;

@@ -23,8 +23,7 @@ pub use hash::{rendezvous_hash, tie_hash};
 pub use moment::Moment;
 pub use progress::{PathProgress, Progress};
 pub use records::{
-    Change, Ignored, Invalid, LeaseRecords, MAX_DELEGATIONS, MAX_HEARTBEATS, Outcome, Word,
-    delegations_first,
+    Change, Ignored, Invalid, LeaseRecords, MAX_DELEGATIONS, MAX_HEARTBEATS, Outcome, Word, delegations_first,
 };
 pub use statement::{Says, Statement};
 pub use table::LeaseTable;

@@ -183,14 +183,18 @@ impl LeaseRecords {
 
     fn merge_claim(&mut self, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
         let Some(index) = self.units.index(unit) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
-        let Some(slot) = self.slots.get_mut(index.get()) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
+        let Some(slot) = self.slots.get_mut(index.get()) else {
+            return Outcome::Invalid(Invalid::NoSuchUnit);
+        };
         let taken = slot.claims.merge(unit, statement);
         outcome(taken, Change::Claims(index))
     }
 
     fn merge_finished(&mut self, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
         let Some(index) = self.units.index(unit) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
-        let Some(slot) = self.slots.get_mut(index.get()) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
+        let Some(slot) = self.slots.get_mut(index.get()) else {
+            return Outcome::Invalid(Invalid::NoSuchUnit);
+        };
         let taken = slot.finished.merge(unit, statement);
         outcome(taken, Change::Finished(index))
     }
@@ -212,7 +216,9 @@ impl LeaseRecords {
         if let Err(refused) = self.check_coordinator(delegation, statement) {
             return refused;
         }
-        let Some(slot) = self.slots.get_mut(index.get()) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
+        let Some(slot) = self.slots.get_mut(index.get()) else {
+            return Outcome::Invalid(Invalid::NoSuchUnit);
+        };
         let taken = merge_one(&mut slot.word, statement, |s| word(s).map(|word| word.order()));
         outcome(taken, Change::Word(index))
     }
@@ -306,7 +312,9 @@ impl LeaseRecords {
         let units: usize = self
             .slots
             .iter()
-            .map(|slot| slot.claims.iter().len() + slot.finished.iter().len() + usize::from(slot.word.is_some()))
+            .map(|slot| {
+                slot.claims.iter().len() + slot.finished.iter().len() + usize::from(slot.word.is_some())
+            })
             .sum();
         units + self.heartbeats.len() + self.delegations.len() + usize::from(self.complete.is_some())
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::envelope::Signed;
 use crate::gossip::GossipRecord;
 use crate::ids::PeerKey;
-use crate::records::{Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen};
+use crate::records::{
+    Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen,
+};
 
 /// What a statement says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -83,6 +83,8 @@ impl LeaseTable {
         let mut stages = units.indices().map(|index| self.view.state(index).stage());
         let layers = units.layers() as usize;
         let paths = units.paths().iter();
-        paths.map(|path| PathProgress { path: *path, layers: stages.by_ref().take(layers).collect() }).collect()
+        paths
+            .map(|path| PathProgress { path: *path, layers: stages.by_ref().take(layers).collect() })
+            .collect()
     }
 }

@@ -19,7 +19,9 @@ impl UnitIndex {
 
 /// A run that asks for more units than any peer would keep a table for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{paths} paths with rows and {layers} layers make more than {MAX_UNITS} units: use fewer layers or paths")]
+#[error(
+    "{paths} paths with rows and {layers} layers make more than {MAX_UNITS} units: use fewer layers or paths"
+)]
 pub struct TooManyUnits {
     paths: usize,
     layers: u32,
@@ -44,7 +46,8 @@ impl Units {
     pub fn new(rows: &[u64], layers: u32) -> Result<Self, TooManyUnits> {
         let with_rows = rows.iter().filter(|rows| **rows > 0).count();
         let too_many = || TooManyUnits { paths: with_rows, layers };
-        let total = with_rows.checked_mul(layers as usize).filter(|n| *n <= MAX_UNITS).ok_or_else(too_many)?;
+        let total =
+            with_rows.checked_mul(layers as usize).filter(|n| *n <= MAX_UNITS).ok_or_else(too_many)?;
         let mut units =
             Self { rows: rows.to_vec(), first: Vec::with_capacity(rows.len()), paths: Vec::new(), layers };
         units.paths.reserve(total / layers.max(1) as usize);

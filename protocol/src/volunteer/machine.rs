@@ -168,7 +168,9 @@ impl Volunteer {
             self.hear_own(now, statement, outcome, effects);
         }
         match outcome {
-            Outcome::Applied(Change::Claims(unit) | Change::Finished(unit)) => self.review(now, unit, effects),
+            Outcome::Applied(Change::Claims(unit) | Change::Finished(unit)) => {
+                self.review(now, unit, effects)
+            }
             Outcome::Applied(Change::Word(unit)) => {
                 self.word(now, unit, effects);
                 self.work(now, effects);
@@ -234,13 +236,7 @@ impl Volunteer {
     }
 
     /// Own statements come back as everybody else's. Some are from before a restart.
-    fn hear_own(
-        &mut self,
-        now: Moment,
-        statement: &Arc<Statement>,
-        outcome: Outcome,
-        effects: &mut Effects,
-    ) {
+    fn hear_own(&mut self, now: Moment, statement: &Arc<Statement>, outcome: Outcome, effects: &mut Effects) {
         let Some(counter) = statement.says().counter() else { return };
         if counter > self.counter {
             self.counter = counter;
@@ -472,8 +468,11 @@ impl Volunteer {
             return None;
         }
         self.next_idle_look = now.after(self.settings.idle_look);
-        let repeat = choice.repeat(free).map(|unit| (unit, Role::Repeat));
-        repeat.or_else(|| choice.double(free).map(|unit| (unit, Role::Double)))
+        let reachable = self.coordinator.is_some_and(|coordinator| self.peers.contains(&coordinator));
+        let repeat = if reachable { choice.repeat(free) } else { None };
+        repeat
+            .map(|unit| (unit, Role::Repeat))
+            .or_else(|| choice.double(free).map(|unit| (unit, Role::Double)))
     }
 
     fn begin(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {

@@ -15,9 +15,7 @@ mod outbox;
 mod pick;
 mod settings;
 
-pub use event::{
-    OfferAnswer, RunComplete, VolunteerEffect, VolunteerEvent, VolunteerNote,
-};
+pub use event::{OfferAnswer, RunComplete, VolunteerEffect, VolunteerEvent, VolunteerNote};
 pub use machine::{Volunteer, VolunteerStart};
 pub use outbox::OutboxItem;
 pub use settings::VolunteerSettings;

@@ -45,16 +45,18 @@ impl Choice<'_> {
         })
     }
 
-    /// What somebody finished without a receipt, the oldest first: at once if its holder is gone, after three lease
-    /// times if it is there and just doesn't get through.
+    /// What somebody finished without a receipt, the oldest first: at once if its holder is gone, after long patience
+    /// (growing with how many hold it) if it is there and just doesn't get through. The caller knows that the
+    /// coordinator is there: without it a repetition helps nobody.
     pub(super) fn repeat(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
         let view = self.table.view();
         let lease = view.lease();
         let due = view.finished().iter().copied().filter(|unit| {
-            let holder_is_there =
-                self.table.records().finished(*unit).any(|(signer, ..)| view.is_heard(&signer));
-            let patience = if holder_is_there { lease * 3 } else { Duration::ZERO };
-            self.is_due(*unit, patience, lease / 4) && may(*unit) && view.claimants(*unit).is_empty()
+            let finished = self.table.records().finished(*unit);
+            let there = finished.filter(|(signer, ..)| view.is_heard(signer)).count() as u32;
+            self.is_due(*unit, lease * (10 * there * there), lease / 4)
+                && may(*unit)
+                && view.claimants(*unit).is_empty()
         });
         due.min_by_key(|unit| (view.since(*unit), self.rank(*unit)))
     }
@@ -82,7 +84,8 @@ impl Choice<'_> {
         if open == 0 || heard <= open {
             return Duration::ZERO;
         }
-        let window = Duration::from_millis(20).saturating_mul(u32::try_from(heard / open).unwrap_or(u32::MAX));
+        let window =
+            Duration::from_millis(20).saturating_mul(u32::try_from(heard / open).unwrap_or(u32::MAX));
         window.min(self.table.view().lease() / 2)
     }
 

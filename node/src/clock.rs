@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::Moment;
+use protocol::lease::Moment;
 
 /// A monotonic clock that starts at zero.
 #[derive(Debug, Clone, Copy)]

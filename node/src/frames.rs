@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use net::Stream;
-use protocol::{FRAME_BYTES, frame_head, frame_length};
+use protocol::limits::FRAME_BYTES;
+use protocol::{frame_head, frame_length};
 use tokio::time::timeout;
 
 /// A stream that carries frames.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use net::Stream;
+use protocol::coordinator::{HeaderAnswer, ReportEnd};
 use protocol::{
-    Codec, ContentHash, HeaderAnswer, PeerKey, RecordBytes, ReportAck, ReportEnd, ReportHeader, ReportOffer, ReportReply,
-    RunId, Signed, Unit,
+    Codec, ContentHash, PeerKey, RecordBytes, ReportAck, ReportHeader, ReportOffer, ReportReply, RunId, Signed, Unit,
 };
 use tokio::sync::{mpsc, oneshot};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use protocol::{GossipRecord, Identity, Record, RunId, Says, Signed, Statement};
+use protocol::lease::{Says, Statement, delegations_first};
+use protocol::{GossipRecord, Identity, Record, RunId, Signed};
 
 /// Signs what a machine wants to say.
 pub(crate) fn sign(identity: &Identity, run: RunId, says: Says) -> Result<Arc<Statement>> {
@@ -47,6 +48,6 @@ pub(crate) fn statement(record: GossipRecord) -> Option<Arc<Statement>> {
 pub(crate) fn opened<'b>(run: RunId, records: impl Iterator<Item = &'b [u8]>) -> Vec<Arc<Statement>> {
     let mut statements: Vec<_> =
         records.filter_map(|bytes| GossipRecord::open(bytes, run).ok()).filter_map(statement).collect();
-    protocol::delegations_first(&mut statements);
+    delegations_first(&mut statements);
     statements
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use net::{Multiaddr, Net};
-use protocol::{Codec, OfferAnswer, PeerKey, RecordBytes, ReportAck, ReportOffer, ReportReply};
+use protocol::volunteer::OfferAnswer;
+use protocol::{Codec, PeerKey, RecordBytes, ReportAck, ReportOffer, ReportReply};
 
 use crate::frames::Frames;
 use crate::report_folder::StoredReport;

@@ -11,7 +11,7 @@ use protocol::coordinator::{
     AfterRun, Coordinator, CoordinatorEffect, CoordinatorEvent, CoordinatorNote, CoordinatorSettings, CoordinatorStart,
     HeaderAnswer, ReportEnd,
 };
-use protocol::lease::{LeaseTimes, Outcome, Says, Statement, Units};
+use protocol::lease::{LeaseTimes, Says, Statement, Units};
 use protocol::{ContentHash, Delegation, Identity, Manifest, PeerKey, RunId, Signed, Unit};
 use spec::RecordSource;
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +21,7 @@ use super::reception::{Answered, Ended, ReceptionId, Received};
 use super::rules::Rules;
 use crate::clock::Clock;
 use crate::events::{Event, Output};
-use crate::peer::{Community, sign};
+use crate::peer::{Community, sign, verdict};
 use crate::report_folder::{ReportFolder, ReportName, StoredReport};
 
 /// What a desk's helpers tell the loop.
@@ -371,14 +371,5 @@ impl Desk {
 
     fn show(&self, event: &Event) {
         self.output.show(event);
-    }
-}
-
-/// What a statement is worth to the peer that passed it on.
-pub(crate) fn verdict(outcome: &Outcome) -> Verdict {
-    match outcome {
-        Outcome::Applied(_) => Verdict::Accept,
-        Outcome::Known | Outcome::Ignored(_) => Verdict::Ignore,
-        Outcome::Invalid(_) => Verdict::Reject,
     }
 }

@@ -54,6 +54,7 @@ pub(crate) async fn coordinate(
     let (open_in, mut opened_desks) = mpsc::channel::<Result<DeskStart>>(INBOX);
     let mut desks: BTreeMap<RunId, Desk> = BTreeMap::new();
     let mut opening = runs.len();
+    let mut heard_it = false;
     for run in runs {
         community.add_run(Arc::clone(&run.manifest), Some(run.delegation.bytes()));
         community.take_part(run.manifest.run()).await;
@@ -113,9 +114,11 @@ pub(crate) async fn coordinate(
                 }
             }
         }
-        // With nobody left to tell, the announcement is over.
-        let told = community.net().connected().is_empty();
-        let over = |desk: &Desk| desk.is_over() || (told && desk.machine().is_announcing());
+        // Once everyone who was there has heard and gone, the announcement is over.
+        let announcing = desks.values().all(|desk| desk.machine().is_announcing());
+        let anyone = !community.net().connected().is_empty();
+        heard_it = announcing && (heard_it || anyone);
+        let over = |desk: &Desk| desk.is_over() || (heard_it && !anyone);
         if after_run == AfterRun::Exit && opening == 0 && desks.values().all(over) {
             break;
         }

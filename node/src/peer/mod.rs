@@ -9,4 +9,4 @@ mod statements;
 pub(crate) use community::{Community, Heard, Ticket, Wants, open_delegation, respond};
 pub(crate) use known_run::KnownRun;
 pub(crate) use listen::{Listening, address, start_net};
-pub(crate) use statements::{opened, sign, statement};
+pub(crate) use statements::{opened, sign, statement, verdict};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use protocol::lease::{Says, Statement, delegations_first};
+use net::Verdict;
+use protocol::lease::{Outcome, Says, Statement, delegations_first};
 use protocol::{GossipRecord, Identity, Record, RunId, Signed};
 
 /// Signs what a machine wants to say.
@@ -50,4 +51,13 @@ pub(crate) fn opened<'b>(run: RunId, records: impl Iterator<Item = &'b [u8]>) ->
         records.filter_map(|bytes| GossipRecord::open(bytes, run).ok()).filter_map(statement).collect();
     delegations_first(&mut statements);
     statements
+}
+
+/// What a statement is worth to the peer that passed it on.
+pub(crate) fn verdict(outcome: &Outcome) -> Verdict {
+    match outcome {
+        Outcome::Applied(_) => Verdict::Accept,
+        Outcome::Known | Outcome::Ignored(_) => Verdict::Ignore,
+        Outcome::Invalid(_) => Verdict::Reject,
+    }
 }

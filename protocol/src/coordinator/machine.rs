@@ -173,6 +173,12 @@ impl Coordinator {
         &self.table
     }
 
+    /// Whether the model is written and the end of the run is being announced, or was.
+    #[must_use]
+    pub fn is_announcing(&self) -> bool {
+        matches!(self.phase, Phase::Farewell { .. } | Phase::Over)
+    }
+
     /// The accepted reports, in the order of their units.
     pub fn stored(&self) -> impl Iterator<Item = (Unit, ContentHash)> {
         self.stored.iter().map(|(unit, content)| (self.table.units().unit(*unit), *content))

@@ -12,6 +12,8 @@ use chain::{Link, Tally};
 
 /// Rows that are predicted at a time.
 const ROWS_AT_A_TIME: usize = 8192;
+/// Rows at a time where every vote is kept until a row is done.
+const ROWS_IN_ORDER: usize = 1024;
 /// Vote counters that are held at a time: rows times classes.
 const COUNTERS: usize = 1 << 21;
 
@@ -123,7 +125,11 @@ impl<'m> Predictor<'m> {
         let mut bound = self.program.bind(batch.columns());
         let mut predictions = Vec::with_capacity(batch.rows());
         let in_order = named || self.values.is_some();
-        let step = (COUNTERS / self.classes.len().max(1)).clamp(1, ROWS_AT_A_TIME);
+        let step = if in_order {
+            ROWS_IN_ORDER
+        } else {
+            (COUNTERS / self.classes.len().max(1)).clamp(1, ROWS_AT_A_TIME)
+        };
         let mut start = 0;
         while start < batch.rows() {
             let end = (start + step).min(batch.rows());

@@ -293,7 +293,7 @@ impl Ask {
             }),
             Self::Outside(low, high) => compact(rows, |row| {
                 let x = value(row);
-                !(x.is_nan() || low < x && x <= high) == wanted
+                (x.is_nan() || low < x && x <= high) != wanted
             }),
         }
     }

@@ -11,7 +11,7 @@ use crate::schema::{Label, TargetKind};
 use chain::{Link, Tally};
 
 /// Rows that are predicted at a time.
-const ROWS_AT_A_TIME: usize = 8192;
+const ROWS_AT_A_TIME: usize = 1 << 15;
 /// Rows at a time where every vote is kept until a row is done.
 const ROWS_IN_ORDER: usize = 1024;
 /// Vote counters that are held at a time: rows times classes.
@@ -114,7 +114,8 @@ impl<'m> Predictor<'m> {
         self.run(rows, false)
     }
 
-    /// Predicts every row of a batch and says who voted.
+    /// Predicts every row of a batch and says who voted: thousands of lookalikes a row in a large model, so ask for few
+    /// rows at a time.
     #[must_use]
     pub fn predict_with_lookalikes(&self, rows: &RowBatch) -> Vec<Prediction> {
         self.run(rows, true)
@@ -176,7 +177,9 @@ impl<'m> Predictor<'m> {
                 if let Some(values) = &self.values {
                     let value = |class: u32| values.get(class as usize).copied().unwrap_or(f64::NAN);
                     let values: Vec<f64> = votes.iter().map(|vote| value(vote.class)).collect();
-                    prediction.candle = Candle::of(&values);
+                    // Classes go by value, so they are in order already.
+                    let ascending: Vec<f64> = classes.iter().map(|class| value(*class)).collect();
+                    prediction.candle = Candle::of_sorted(&values, &ascending);
                 }
                 if named {
                     prediction.lookalikes =

@@ -1,5 +1,7 @@
 //! Reading and writing models: what a file may leave out, what is refused and where, and that nothing read panics.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may fail
+
 use proptest::prelude::*;
 use snake::{
     Bucket, BucketFault, Comparison, FORMAT_VERSION, Feature, FeatureKind, Head, Label, Literal, Measure,

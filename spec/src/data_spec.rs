@@ -71,6 +71,10 @@ impl DataSpec {
 }
 
 /// What a path's shard must be.
+///
+/// A canonical row is its ordinal (u64), its features in schema order (a number as the bits of its f64, negative zero as
+/// zero; a text as its length in bytes, u32, and its UTF-8), and its target (the class's position, u32, or an f64), all
+/// little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {

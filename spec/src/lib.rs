@@ -1,4 +1,35 @@
-//! The data of a run.
+//! The data of a run: from the records of a public source to shards that any peer can make and check.
+//!
+//! ```text
+//! RunSettings + RecordSource ─publish→ DataSpec (schema, holdout, routing with its fit, training, shards)
+//! DataSpec + RecordSource ─verify_routing→ verdict
+//!                         ─materialise→ Table per path      (a volunteer)
+//!                         ─Census, for_each_kept→ rows      (who assembles the model)
+//!                         ─for_each_held_out→ rows          (who evaluates it)
+//! ```
+//!
+//! A [`DataSpec`] is all that shards and model depend on, and its [`Fingerprint`] names it. It says nothing of where
+//! the rows lie: a [`PublicSource`] does, and a [`RecordSource`] reads them. [`VecSource`] has them in memory; sources
+//! that touch files are behind the feature `io`.
+//!
+//! # Rules
+//! * A record is named by its **ordinal** over all parts, from 0. Malformed records use theirs up.
+//! * A feature is a number if every value that is not empty is a finite decimal number, else text. Empty cells are 0.0
+//!   or "". A target is read as classes (0 and 1, whole numbers, texts) or as a number.
+//! * Work on a row, in this order: route, hold out, convert, drop duplicates within its shard (the lowest ordinal
+//!   stays). A column is converted under the schema alone, so that conversion runs first here changes nothing.
+//! * Round robin: path = ordinal modulo paths. K-means: the row's features become whole numbers (a signed hash of
+//!   standardised numbers and of tokens), the nearest centroid's path takes it, the lowest on a tie.
+//! * The fit is integer arithmetic after statistics summed in the order of the rows: the same sample gives the same
+//!   centroids to the last bit on every machine, so [`verify_routing`] can compare them.
+//! * A shard's hash is BLAKE3 over its canonical rows ([`Shard`]), and [`materialise`] hands out nothing that has
+//!   another one.
+//!
+//! # Passes and memory
+//! [`publish`] reads the source for the schema and once more for the shards; between them the fit reads its sample
+//! twice (only the first rows, for a sample of those). [`verify_routing`] reads what the fit read, and a reservoir's
+//! source once more to choose it. Memory does not grow with the source, but for: the featurised sample (4 bytes per row
+//! and dimension), tables, about 40 bytes per kept row while duplicates are looked for, and the census (8 bytes a row).
 
 mod cache;
 mod census;

@@ -1,7 +1,8 @@
 //! Trains on a CSV file and prints how well the layers predict another one, by a plain walk over the buckets.
 //!
 //! ```text
-//! cargo run --release -p snake --example adult -- TRAIN.csv.gz TEST.csv [layers] [lookahead] [noise] [bucket]
+//! cargo run --release -p snake --example adult -- TRAIN.csv.gz TEST.csv [layers] [lookahead] [noise] [bucket] \
+//!     [profile] [slice] [seed]
 //! ```
 //!
 //! The last column is the target; a full stop at the end of a label is dropped (as the test part of Adult has them).
@@ -23,7 +24,7 @@ use snake::{
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [train, test, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: adult TRAIN.csv[.gz] TEST.csv[.gz] [layers] [lookahead] [noise] [bucket] [profile] [slice]".into());
+        return Err("usage: adult TRAIN.csv[.gz] TEST.csv[.gz] [layers] [lookahead] [noise] [bucket] [profile] [slice] [seed]".into());
     };
     let number = |index: usize, default: f64| rest.get(index).map_or(Ok(default), |text| text.parse::<f64>());
     let data = read(train.as_ref())?;
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         noise: number(2, 1.0)?,
         bucket: number(3, 250.0)? as u32,
         slice: number(5, 20_000.0)? as u32,
-        ..Training::new(profile, 1)
+        ..Training::new(profile, number(6, 1.0)? as u64)
     };
     println!("{} rows, {dropped} duplicates dropped, {training:?}", table.rows());
 

@@ -20,6 +20,12 @@ pub(crate) fn count(set: &[u64]) -> usize {
     set.iter().map(|block| block.count_ones() as usize).sum()
 }
 
+/// How many members two sets have in common.
+#[inline]
+pub(crate) fn count_common(a: &[u64], b: &[u64]) -> u64 {
+    a.iter().zip(b).map(|(a, b)| u64::from((a & b).count_ones())).sum()
+}
+
 /// Sizes of `hit & wanted` and of `kept - hit`, in one pass.
 #[inline]
 pub(crate) fn hits_and_rest(hit: &[u64], wanted: &[u64], kept: &[u64]) -> (u64, u64) {
@@ -121,6 +127,7 @@ mod tests {
             prop_assert_eq!(members(&x).collect::<Vec<_>>(), a.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(nth(&x, rank), a.iter().nth(rank).copied());
             let (hits, rest) = hits_and_rest(&x, &y, &z);
+            prop_assert_eq!(hits, count_common(&x, &y));
             prop_assert_eq!(hits, a.intersection(&b).count() as u64);
             prop_assert_eq!(rest, c.difference(&a).count() as u64);
             let union: BTreeSet<_> = a.union(&b).copied().collect();

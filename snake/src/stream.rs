@@ -58,6 +58,7 @@ impl Stream {
     }
 
     /// The next 64 random bits.
+    #[allow(clippy::should_implement_trait)] // it never ends, and it is no sequence to adapt
     pub fn next(&mut self) -> u64 {
         self.0.next_u64()
     }

@@ -5,10 +5,11 @@
 //! gets the clause as a condition of its own. Since a clause is an OR, its truth on the whole bucket is the union of
 //! its literals' sets, and what stands in the bucket about it is read off these sets: nothing is assumed.
 
+use std::ops::Range;
+
 use super::draft::{Draft, check};
 use super::error::TrainError;
 use super::local::Local;
-use super::oppose::oppose;
 use super::prepared::Prepared;
 use crate::bits;
 use crate::bucket::VoteCondition;
@@ -31,8 +32,11 @@ pub(super) struct Workshop<'a> {
     cancel: &'a Cancel,
     lookahead: u32,
     local: Local<'a>,
-    /// (class, member), sorted.
-    by_class: Vec<(u32, u32)>,
+    /// (class, member, row), sorted: a place in this list is what the sets hold, so that the members of a class are
+    /// next to each other and counting them takes few blocks.
+    by_class: Vec<(u32, u32, u32)>,
+    /// Where the blocks of the class at hand start and end.
+    blocks: Range<usize>,
     /// Members of the class at hand, those of the others, and those of the class without a clause.
     own: Vec<u64>,
     others: Vec<u64>,
@@ -56,6 +60,22 @@ struct Draftsman {
     suffixes: Vec<u64>,
 }
 
+impl Draftsman {
+    /// (Members of other classes that the candidate covers newly) x (members of the consequence that it keeps).
+    /// `own` are the blocks in which members of the class lie; a block at an end may hold others too.
+    fn score(&self, own: &Range<usize>) -> u64 {
+        let Range { start, end } = *own;
+        let covered = bits::count_common(&self.candidate[..start], &self.uncovered[..start])
+            + bits::count_common(&self.candidate[end..], &self.uncovered[end..]);
+        let (inside, kept) = bits::hits_and_rest(
+            &self.candidate[start..end],
+            &self.uncovered[start..end],
+            &self.consequence[start..end],
+        );
+        (covered + inside) * kept
+    }
+}
+
 impl<'a> Workshop<'a> {
     pub(super) fn new(prepared: &'a Prepared, lookahead: u32, cancel: &'a Cancel) -> Self {
         Self {
@@ -64,6 +84,7 @@ impl<'a> Workshop<'a> {
             lookahead,
             local: Local::new(prepared),
             by_class: Vec::new(),
+            blocks: 0..0,
             own: Vec::new(),
             others: Vec::new(),
             open: Vec::new(),
@@ -80,23 +101,21 @@ impl<'a> Workshop<'a> {
         rows: impl Iterator<Item = u32>,
         stream: &mut Stream,
     ) -> Result<Votes, TrainError> {
-        self.local.begin(rows);
-        let members = self.local.rows().len();
+        self.by_class.clear();
+        self.by_class.extend((0..).zip(rows).map(|(member, row)| (self.prepared.class(row), member, row)));
+        self.by_class.sort_unstable();
+        self.local.begin(self.by_class.iter().map(|&(_, _, row)| row));
+        let members = self.by_class.len();
         let words = bits::words(members);
         let mut votes = Votes { clauses: Vec::new(), conditions: vec![Vec::new(); members] };
-        self.by_class.clear();
-        self.by_class
-            .extend(self.local.rows().iter().zip(0..).map(|(&row, m)| (self.prepared.class(row), m)));
-        self.by_class.sort_unstable();
         let mut from = 0;
-        while let Some(&(class, _)) = self.by_class.get(from) {
-            let to = from + self.by_class[from..].partition_point(|&(other, _)| other == class);
+        while let Some(&(class, ..)) = self.by_class.get(from) {
+            let to = from + self.by_class[from..].partition_point(|&(other, ..)| other == class);
             clear(&mut self.own, words);
             clear(&mut self.others, words);
-            for (index, &(_, member)) in self.by_class.iter().enumerate() {
-                let set = if (from..to).contains(&index) { &mut self.own } else { &mut self.others };
-                bits::insert(set, member as usize);
-            }
+            (from..to).for_each(|place| bits::insert(&mut self.own, place));
+            (0..from).chain(to..members).for_each(|place| bits::insert(&mut self.others, place));
+            self.blocks = from / 64..bits::words(to);
             self.clauses_of_class(&mut votes, stream)?;
             from = to;
         }
@@ -112,8 +131,8 @@ impl<'a> Workshop<'a> {
             #[allow(clippy::cast_possible_truncation)] // at most one clause per member
             let index = votes.clauses.len() as u32;
             votes.clauses.push(self.clause.drafts.iter().map(|draft| draft.literal(self.prepared)).collect());
-            for member in bits::members(&self.clause.consequence) {
-                votes.conditions[member].push(vec![index]);
+            for place in bits::members(&self.clause.consequence) {
+                votes.conditions[self.by_class[place].1 as usize].push(vec![index]);
             }
             bits::remove_all(&mut self.open, &self.clause.consequence);
             left = bits::count(&self.open);
@@ -134,21 +153,18 @@ impl<'a> Workshop<'a> {
         clause.consequence.clone_from(&self.own);
         clause.candidate.resize(words, 0);
         clause.best.resize(words, 0);
-        let no = self.local.rows()[target];
         let mut left = bits::count(&clause.uncovered);
         while left > 0 {
             let mut best: Option<(u64, Draft)> = None;
             for _ in 0..self.lookahead {
                 check(self.cancel)?;
                 let Some(opposed) = bits::nth(&clause.uncovered, stream.below(left)) else { break };
-                let draft = oppose(self.prepared, stream, self.local.rows()[opposed], no)?;
+                let draft = self.local.oppose(stream, opposed, target)?;
                 self.local.test(&draft, &mut clause.candidate, self.cancel)?;
                 if draft.negated {
                     bits::complement(&mut clause.candidate);
                 }
-                let (covered, kept) =
-                    bits::hits_and_rest(&clause.candidate, &clause.uncovered, &clause.consequence);
-                let score = covered * kept;
+                let score = clause.score(&self.blocks);
                 if best.is_none_or(|(highest, _)| score > highest) {
                     best = Some((score, draft));
                     std::mem::swap(&mut clause.candidate, &mut clause.best);

@@ -8,15 +8,19 @@ use memchr::memmem::Finder;
 
 use super::draft::{Draft, DraftTest, check};
 use super::error::TrainError;
+use super::oppose::{conflict, draw_differing, oppose, oppose_in};
 use super::prepared::{FeatureView, Prepared, TextMeasure};
 use crate::bits;
 use crate::cancel::Cancel;
+use crate::stream::Stream;
 
 /// Fewest members between two rungs, and most rungs.
 const STEP: usize = 32;
 const RUNGS: usize = 64;
 /// Axes per feature: its values, and two measures of a text.
 const AXES: usize = 3;
+/// Up to this many features, all of them are compared to draw one in which two rows differ.
+const FEW: usize = 64;
 /// Texts searched between two looks at the cancel flag.
 const CHUNK: usize = 64;
 
@@ -25,6 +29,8 @@ const CHUNK: usize = 64;
 pub(super) struct Local<'a> {
     prepared: &'a Prepared,
     rows: Vec<u32>,
+    /// Row by row which value each feature has; empty where there are many features.
+    codes: Vec<u32>,
     axes: Vec<Axis>,
     built: Vec<usize>,
     scratch: Scratch,
@@ -57,7 +63,14 @@ impl<'a> Local<'a> {
     pub(super) fn new(prepared: &'a Prepared) -> Self {
         let mut axes = Vec::new();
         axes.resize_with(prepared.feature_count() * AXES, Axis::default);
-        Self { prepared, rows: Vec::new(), axes, built: Vec::new(), scratch: Scratch::default() }
+        Self {
+            prepared,
+            rows: Vec::new(),
+            codes: Vec::new(),
+            axes,
+            built: Vec::new(),
+            scratch: Scratch::default(),
+        }
     }
 
     /// Turns to a bucket with these rows; a member is a position among them.
@@ -67,10 +80,35 @@ impl<'a> Local<'a> {
         for index in self.built.drain(..) {
             self.axes[index].built = false;
         }
+        let width = self.prepared.feature_count();
+        self.codes.clear();
+        if width <= FEW {
+            self.codes.resize(width * self.rows.len(), 0);
+            for (feature, at) in (0_u32..).zip(0..width) {
+                let codes = self.prepared.codes(feature);
+                for (place, &row) in self.codes[at..].iter_mut().step_by(width).zip(&self.rows) {
+                    *place = codes[row as usize];
+                }
+            }
+        }
     }
 
-    pub(super) fn rows(&self) -> &[u32] {
-        &self.rows
+    /// A literal that is true on member `yes` and false on member `no`.
+    ///
+    /// # Errors
+    /// [`TrainError::Conflict`] when their rows have the same features.
+    pub(super) fn oppose(&self, stream: &mut Stream, yes: usize, no: usize) -> Result<Draft, TrainError> {
+        let width = self.prepared.feature_count();
+        let rows = (self.rows[yes], self.rows[no]);
+        if width > FEW {
+            return oppose(self.prepared, stream, rows.0, rows.1);
+        }
+        let [yes, no] = [yes, no].map(|member| &self.codes[member * width..(member + 1) * width]);
+        let differs = |feature| yes[feature as usize] != no[feature as usize];
+        match draw_differing(self.prepared.weights(), stream, differs) {
+            Some(feature) => Ok(oppose_in(feature, self.prepared, stream, rows.0, rows.1)),
+            None => Err(conflict(self.prepared, rows.0, rows.1)),
+        }
     }
 
     /// Sets `out` to the members on which the draft's test is true, its negation left aside.

@@ -4,6 +4,8 @@
 //! family may fail (texts of equal length have no length between them), the last resort of each kind can't: TEQ on a
 //! text, a threshold on a number.
 
+use memchr::memmem;
+
 use super::draft::{Draft, DraftTest};
 use super::error::TrainError;
 use super::family::TextFamily;
@@ -29,13 +31,20 @@ pub(super) fn oppose(
     yes: u32,
     no: u32,
 ) -> Result<Draft, TrainError> {
-    let Some(feature) = draw_feature(prepared, stream, yes, no) else {
-        let (first, second) = (yes.min(no), yes.max(no));
-        return Err(TrainError::Conflict {
-            first: prepared.ordinal(first),
-            second: prepared.ordinal(second),
-        });
-    };
+    match draw_feature(prepared, stream, yes, no) {
+        Some(feature) => Ok(oppose_in(feature, prepared, stream, yes, no)),
+        None => Err(conflict(prepared, yes, no)),
+    }
+}
+
+/// The error for two rows of different classes that have the same features.
+#[cold]
+pub(super) fn conflict(prepared: &Prepared, a: u32, b: u32) -> TrainError {
+    TrainError::Conflict { first: prepared.ordinal(a.min(b)), second: prepared.ordinal(a.max(b)) }
+}
+
+/// A literal on a feature in which the rows differ that is true on row `yes` and false on row `no`.
+pub(super) fn oppose_in(feature: u32, prepared: &Prepared, stream: &mut Stream, yes: u32, no: u32) -> Draft {
     let (negated, test) = match prepared.view(feature) {
         FeatureView::Number { ranks, distinct } => {
             let [yes, no] = [yes, no].map(|row| distinct[ranks[row as usize] as usize]);
@@ -46,7 +55,7 @@ pub(super) fn oppose(
             text(&Texts { dictionary: &column.dictionary, measures, yes, no }, prepared, stream)
         }
     };
-    Ok(Draft { feature, negated, test })
+    Draft { feature, negated, test }
 }
 
 /// A threshold that the lower number is below and the higher one is not: half way, or the higher one where rounding
@@ -56,6 +65,7 @@ fn between(low: f64, high: f64) -> f64 {
     if low < middle && middle <= high { middle } else { high }
 }
 
+/// Draws a feature in which two rows differ, by weight; `None` when there is none.
 fn draw_feature(prepared: &Prepared, stream: &mut Stream, a: u32, b: u32) -> Option<u32> {
     let cumulative = prepared.cumulative();
     let total = *cumulative.last()?;
@@ -68,19 +78,22 @@ fn draw_feature(prepared: &Prepared, stream: &mut Stream, a: u32, b: u32) -> Opt
             return Some(feature);
         }
     }
-    let differing = || {
-        cumulative.iter().enumerate().filter_map(|(index, &sum)| {
-            #[allow(clippy::cast_possible_truncation)] // columns are far fewer
-            let feature = index as u32;
-            let weight = if index == 0 { sum } else { sum - cumulative[index - 1] };
-            prepared.differs(feature, a, b).then_some((feature, weight))
-        })
-    };
+    draw_differing(prepared.weights(), stream, |feature| prepared.differs(feature, a, b))
+}
+
+/// The same by summing up the weights of the differing features first.
+#[inline]
+pub(super) fn draw_differing(
+    weights: &[f64],
+    stream: &mut Stream,
+    differs: impl Fn(u32) -> bool,
+) -> Option<u32> {
+    let differing = || (0_u32..).zip(weights).filter(|(feature, _)| differs(*feature));
     let mut at = stream.unit() * differing().map(|(_, weight)| weight).sum::<f64>();
     let mut drawn = None;
     for (feature, weight) in differing() {
         drawn = Some(feature);
-        if at < weight {
+        if at < *weight {
             break;
         }
         at -= weight;
@@ -145,7 +158,7 @@ fn substring(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
         let length = 1 + stream.below(LONGEST_SUBSTRING.min(text.len()));
         let start = stream.below(text.len() - length + 1);
         let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(start + length));
-        if !other.contains(&text[start..end]) {
+        if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
             return Some((negated, DraftTest::Contains { code, start: start as u32, end: end as u32 }));
         }
     }

@@ -20,6 +20,7 @@ pub struct Prepared {
     profile: Profile,
     mix: Mix,
     features: Vec<Derived>,
+    weights: Vec<f64>,
     cumulative: Vec<f64>,
     classes: Vec<u32>,
 }
@@ -71,7 +72,7 @@ impl Prepared {
                 Some(*sum)
             })
             .collect();
-        Self { table, profile, mix: Mix::new(profile), features, cumulative, classes }
+        Self { table, profile, mix: Mix::new(profile), features, weights, cumulative, classes }
     }
 
     /// The shard's rows.
@@ -88,6 +89,11 @@ impl Prepared {
 
     pub(super) fn mix(&self) -> &Mix {
         &self.mix
+    }
+
+    /// The features' weights.
+    pub(super) fn weights(&self) -> &[f64] {
+        &self.weights
     }
 
     /// Sums of the features' weights, each up to and with its own.
@@ -121,13 +127,19 @@ impl Prepared {
         }
     }
 
+    /// Per row a number that says which of the feature's values it has.
+    #[inline]
+    pub(super) fn codes(&self, feature: u32) -> &[u32] {
+        match self.view(feature) {
+            FeatureView::Number { ranks, .. } => ranks,
+            FeatureView::Text { column, .. } => &column.codes,
+        }
+    }
+
     /// Whether two rows have different values there.
     #[inline]
     pub(super) fn differs(&self, feature: u32, a: u32, b: u32) -> bool {
-        let codes = match self.view(feature) {
-            FeatureView::Number { ranks, .. } => ranks,
-            FeatureView::Text { column, .. } => &column.codes,
-        };
+        let codes = self.codes(feature);
         codes[a as usize] != codes[b as usize]
     }
 }

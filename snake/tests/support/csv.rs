@@ -12,22 +12,22 @@ use snake::{Cell, Feature, FeatureKind, Label, Schema, Table, TableBuilder, Targ
 
 /// A file's rows as text.
 #[derive(Debug)]
-pub struct Data {
-    pub names: Vec<String>,
-    pub kinds: Vec<FeatureKind>,
-    pub rows: Vec<Vec<String>>,
-    pub targets: Vec<String>,
+pub(crate) struct Data {
+    pub(crate) names: Vec<String>,
+    pub(crate) kinds: Vec<FeatureKind>,
+    pub(crate) rows: Vec<Vec<String>>,
+    pub(crate) targets: Vec<String>,
     /// Distinct targets, sorted.
-    pub labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
     /// The rows that are no duplicate of an earlier one in all features.
-    pub kept: BTreeSet<usize>,
+    pub(crate) kept: BTreeSet<usize>,
 }
 
 /// Reads a file, unpacked if its name ends in `.gz`.
 ///
 /// # Errors
 /// When it can't be read.
-pub fn read(path: &Path) -> Result<Data, Box<dyn Error>> {
+pub(crate) fn read(path: &Path) -> Result<Data, Box<dyn Error>> {
     let file = File::open(path)?;
     let reader: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
         Box::new(MultiGzDecoder::new(file))
@@ -62,7 +62,7 @@ pub fn read(path: &Path) -> Result<Data, Box<dyn Error>> {
 
 impl Data {
     /// The row as cells of this file's columns.
-    pub fn cells<'a>(&self, row: &'a [String]) -> Vec<Cell<'a>> {
+    pub(crate) fn cells<'a>(&self, row: &'a [String]) -> Vec<Cell<'a>> {
         row.iter()
             .zip(&self.kinds)
             .map(|(text, kind)| match kind {
@@ -73,13 +73,13 @@ impl Data {
     }
 
     /// The class of a row.
-    pub fn class(&self, ordinal: u64) -> usize {
+    pub(crate) fn class(&self, ordinal: u64) -> usize {
         let target = usize::try_from(ordinal).ok().and_then(|index| self.targets.get(index));
         self.labels.iter().position(|label| Some(label) == target).unwrap_or(0)
     }
 
     /// The kept rows as a table, and how many were dropped.
-    pub fn table(&self) -> (Table, usize) {
+    pub(crate) fn table(&self) -> (Table, usize) {
         let features = self
             .names
             .iter()

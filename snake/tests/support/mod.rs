@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test file uses a part
 
-pub mod walk;
+pub(crate) mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use walk::{holds, walk};
 
 /// A cell that owns its text.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Number(f64),
     Text(String),
 }
 
 impl Value {
-    pub fn cell(&self) -> Cell<'_> {
+    pub(crate) fn cell(&self) -> Cell<'_> {
         match self {
             Self::Number(number) => Cell::Number(*number),
             Self::Text(text) => Cell::Text(text),
@@ -31,33 +31,33 @@ impl Value {
 
 /// The target of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Target {
+pub(crate) enum Target {
     Class(u32),
     Number(f64),
 }
 
 /// Rows with ordinals 10, 13, 16, ...
 #[derive(Debug, Clone)]
-pub struct Rows {
-    pub cells: Vec<Vec<Value>>,
-    pub targets: Vec<Target>,
+pub(crate) struct Rows {
+    pub(crate) cells: Vec<Vec<Value>>,
+    pub(crate) targets: Vec<Target>,
 }
 
-pub fn ordinal(index: usize) -> u64 {
+pub(crate) fn ordinal(index: usize) -> u64 {
     10 + 3 * index as u64
 }
 
 impl Rows {
-    pub fn row(&self, ordinal: u64) -> Vec<Cell<'_>> {
+    pub(crate) fn row(&self, ordinal: u64) -> Vec<Cell<'_>> {
         self.cells[(ordinal as usize - 10) / 3].iter().map(Value::cell).collect()
     }
 
-    pub fn target(&self, ordinal: u64) -> Target {
+    pub(crate) fn target(&self, ordinal: u64) -> Target {
         self.targets[(ordinal as usize - 10) / 3]
     }
 
     /// Leaves out rows whose features another one has already.
-    pub fn distinct(mut self) -> Self {
+    pub(crate) fn distinct(mut self) -> Self {
         let mut cells: Vec<Vec<Value>> = Vec::new();
         let mut targets = Vec::new();
         for (row, target) in self.cells.drain(..).zip(self.targets) {
@@ -69,7 +69,7 @@ impl Rows {
         Self { cells, targets }
     }
 
-    pub fn table(&self) -> Table {
+    pub(crate) fn table(&self) -> Table {
         let kind = |value: &Value| match value {
             Value::Number(_) => FeatureKind::Number,
             Value::Text(_) => FeatureKind::Text,
@@ -100,16 +100,16 @@ impl Rows {
         builder.finish()
     }
 
-    pub fn prepared(&self, profile: Profile) -> Prepared {
+    pub(crate) fn prepared(&self, profile: Profile) -> Prepared {
         Prepared::new(Arc::new(self.table()), profile)
     }
 }
 
-pub fn seed(layer: u32) -> UnitSeed {
+pub(crate) fn seed(layer: u32) -> UnitSeed {
     UnitSeed { fingerprint: [9; 32], seed: 42, path: 0, layer }
 }
 
-pub fn train(
+pub(crate) fn train(
     prepared: &Prepared,
     training: &Training,
     prefix: &[Literal],
@@ -119,7 +119,7 @@ pub fn train(
 }
 
 /// The invariants of a layer, the order of its parts and the numbers of noise, by brute force.
-pub fn check(rows: &Rows, training: &Training, prefix: &[Literal], layer: &[Bucket<u64>]) {
+pub(crate) fn check(rows: &Rows, training: &Training, prefix: &[Literal], layer: &[Bucket<u64>]) {
     let mut core = vec![0; rows.cells.len()];
     for (position, bucket) in layer.iter().enumerate() {
         conditions(layer, position, prefix);

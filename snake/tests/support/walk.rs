@@ -3,7 +3,7 @@
 use snake::{Bucket, Cell, Literal, Measure, Test, TextTest};
 
 /// Whether a literal is true on a row of features.
-pub fn holds(literal: &Literal, cells: &[Cell<'_>]) -> bool {
+pub(crate) fn holds(literal: &Literal, cells: &[Cell<'_>]) -> bool {
     let plain = match (&literal.test, cells[literal.column as usize - 1]) {
         (Test::Threshold(Measure::N, threshold), Cell::Number(x)) => *threshold > x,
         (Test::Threshold(Measure::Tn, threshold), Cell::Text(text)) => {
@@ -15,13 +15,13 @@ pub fn holds(literal: &Literal, cells: &[Cell<'_>]) -> bool {
         }
         (Test::Text(TextTest::Contains, value), Cell::Text(text)) => text.contains(&**value),
         (Test::Text(TextTest::Equals, value), Cell::Text(text)) => *text == **value,
-        (test, cell) => panic!("training emitted {test:?} on {cell:?}"),
+        (test, cell) => unreachable!("training emitted {test:?} on {cell:?}"),
     };
     plain != literal.negated
 }
 
 /// The position of the bucket that the chain walk sends a row to.
-pub fn walk(layer: &[Bucket<u64>], cells: &[Cell<'_>]) -> usize {
+pub(crate) fn walk(layer: &[Bucket<u64>], cells: &[Cell<'_>]) -> usize {
     let matches = |bucket: &Bucket<u64>| {
         bucket
             .condition
@@ -32,7 +32,7 @@ pub fn walk(layer: &[Bucket<u64>], cells: &[Cell<'_>]) -> usize {
 }
 
 /// Calls `vote` with the ordinal of every lookalike of a row, once per vote.
-pub fn votes(layer: &[Bucket<u64>], cells: &[Cell<'_>], mut vote: impl FnMut(u64)) {
+pub(crate) fn votes(layer: &[Bucket<u64>], cells: &[Cell<'_>], mut vote: impl FnMut(u64)) {
     let bucket = &layer[walk(layer, cells)];
     let falsified: Vec<bool> =
         bucket.clauses.iter().map(|clause| !clause.iter().any(|literal| holds(literal, cells))).collect();

@@ -6,9 +6,8 @@ use snake::{Cell, TargetValue};
 
 use crate::data_spec::DataSpec;
 use crate::error::MaterialiseError;
-use crate::holdout::Stop;
 use crate::keep::{Fate, Keeper};
-use crate::rows::{Row, for_each_row};
+use crate::rows::{Row, Stop, for_each_row};
 use crate::run::PublicSource;
 use crate::shard::{ShardHasher, push_cells};
 use crate::source::RecordSource;
@@ -20,7 +19,7 @@ const BLOCK: usize = 64;
 const MAX_ROWS: u64 = 1 << 33;
 
 /// Which rows of the source are in a shard: 4 bytes per row of the source, and 4 more per kept row where the target is a
-/// class. (Taking it needs about 40 bytes per kept row for the time of the pass, to find duplicates.)
+/// class. (Taking it needs about 50 bytes per kept row for the time of the pass, to find duplicates.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Census {
     /// Per ordinal, its path or `NOT_KEPT`.

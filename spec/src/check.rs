@@ -113,7 +113,7 @@ fn check_routing(routing: &Routing) -> Result<(), SpecError> {
         Routing::RoundRobin { paths } => check_paths(*paths),
         Routing::Kmeans(fit) if fit.featurizer != FEATURIZER => Err(SpecError::NewerVersion {
             what: "the featurizer",
-            found: fit.featurizer.chars().take(80).collect(),
+            found: format!("{:?}", fit.featurizer.chars().take(80).collect::<String>()),
         }),
         Routing::Kmeans(fit) => check_kmeans(&fit.settings),
     }

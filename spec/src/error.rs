@@ -84,11 +84,11 @@ pub enum RowsError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// A kind that this version does not know.
-    #[error("{what} {found:?} is unknown here: this run needs a newer version of opendipaco")]
+    #[error("{what} {found} is unknown here: this run needs a newer version of opendipaco")]
     NewerVersion {
         /// What is unknown.
         what: &'static str,
-        /// Its name, as far as it is known.
+        /// Its name in quotes, or where it stands.
         found: String,
     },
     /// A field is out of range, or contradicts another one.

@@ -11,7 +11,7 @@ use snake::{Cell, TargetValue};
 use crate::data_spec::DataSpec;
 use crate::error::{MaterialiseError, SpecError};
 use crate::route::Router;
-use crate::rows::for_each_row;
+use crate::rows::{Stop, for_each_row};
 use crate::run::PublicSource;
 use crate::source::RecordSource;
 
@@ -80,15 +80,6 @@ pub fn for_each_held_out<E: From<MaterialiseError>>(
     })
     .map_err(|stop| stop.0)?;
     Ok(())
-}
-
-/// A visitor's own error, on its way through a pass.
-pub(crate) struct Stop<E>(pub(crate) E);
-
-impl<E: From<MaterialiseError>> From<crate::error::RowsError> for Stop<E> {
-    fn from(error: crate::error::RowsError) -> Self {
-        Self(MaterialiseError::from(error).into())
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The work on a row, in order: route, hold out, drop duplicates within its shard, count and hash.
 //!
-//! Duplicates are found by 128 bits of BLAKE3 of the canonical features: about 40 bytes of memory per kept row of the
+//! Duplicates are found by 128 bits of BLAKE3 of the canonical features: about 50 bytes of memory per kept row of the
 //! paths at work, for the time of one pass.
 
 use std::collections::HashMap;

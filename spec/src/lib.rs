@@ -29,7 +29,7 @@
 //! [`publish`] reads the source for the schema and once more for the shards; between them the fit reads its sample
 //! twice (only the first rows, for a sample of those). [`verify_routing`] reads what the fit read, and a reservoir's
 //! source once more to choose it. Memory does not grow with the source, but for: the featurised sample (4 bytes per row
-//! and dimension), tables, about 40 bytes per kept row while duplicates are looked for, and the census (8 bytes a row).
+//! and dimension), tables, about 50 bytes per kept row while duplicates are looked for, and the census (8 bytes a row).
 
 mod assemble;
 mod cache;

@@ -16,7 +16,7 @@ use crate::source::RecordSource;
 /// Makes the tables of `paths` (in that order, each path once) in one pass over the source, and checks row counts and
 /// hashes.
 ///
-/// The tables have the spec's schema, without `__path`. Memory: the tables, and about 40 bytes a row to find duplicates.
+/// The tables have the spec's schema, without `__path`. Memory: the tables, and about 50 bytes a row to find duplicates.
 ///
 /// # Errors
 /// [`MaterialiseError`]; `WrongShard` when the rows are not the published ones.

@@ -43,7 +43,7 @@ impl Router {
         if fit.featurizer != FEATURIZER {
             return Err(SpecError::NewerVersion {
                 what: "the featurizer",
-                found: fit.featurizer.chars().take(80).collect(),
+                found: format!("{:?}", fit.featurizer.chars().take(80).collect::<String>()),
             });
         }
         check_fit(fit, schema)?;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use snake::{Cell, Schema, TargetValue};
 
 use crate::convert::Converter;
-use crate::error::RowsError;
+use crate::error::{MaterialiseError, RowsError};
 use crate::run::{OnError, PublicSource};
 use crate::source::{Record, RecordReader, RecordSource, SourceError};
 
@@ -145,6 +145,15 @@ pub(crate) fn for_each_row<E: From<RowsError>>(
     }
     count.skipped = records.skipped();
     Ok(count)
+}
+
+/// A visitor's own error, on its way through a pass.
+pub(crate) struct Stop<E>(pub(crate) E);
+
+impl<E: From<MaterialiseError>> From<RowsError> for Stop<E> {
+    fn from(error: RowsError) -> Self {
+        Self(MaterialiseError::from(error).into())
+    }
 }
 
 /// The same buffer, empty, for cells of another record: the map over nothing keeps the allocation.

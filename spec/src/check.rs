@@ -189,7 +189,7 @@ fn check_shards(shards: &[Shard], paths: u32) -> Result<(), SpecError> {
     Ok(())
 }
 
-fn check_schema(schema: &Schema) -> Result<(), SpecError> {
+pub(crate) fn check_schema(schema: &Schema) -> Result<(), SpecError> {
     if schema.features.is_empty() || schema.features.len() > MAX_FEATURES {
         return Err(SpecError::field(
             "schema.features",

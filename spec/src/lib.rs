@@ -31,6 +31,7 @@
 //! source once more to choose it. Memory does not grow with the source, but for: the featurised sample (4 bytes per row
 //! and dimension), tables, about 50 bytes per kept row while duplicates are looked for, and the census (8 bytes a row).
 
+mod assemble;
 mod cache;
 mod census;
 mod check;
@@ -38,6 +39,7 @@ mod columns;
 mod convert;
 mod data_spec;
 mod error;
+mod extension;
 mod featurizer;
 mod fit;
 #[cfg(test)]
@@ -48,6 +50,7 @@ mod infer;
 mod io;
 mod keep;
 mod kmeans;
+mod local;
 mod materialise;
 mod memory;
 mod number;
@@ -62,18 +65,22 @@ mod shard;
 mod source;
 mod verify;
 
+pub use assemble::{AssembleError, assemble};
 pub use cache::{CacheCounters, MemoryLimits, ShardCache, ShardKey};
 pub use census::{Census, KeptRow, for_each_kept};
 pub use check::{MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};
+pub use extension::{ModelRouting, ModelRoutingError, router_of_model};
 pub use holdout::{HeldOutRow, for_each_held_out};
 pub use infer::InferError;
 #[cfg(feature = "io")]
 pub use io::{
     CsvSource, DiskCache, DiskCounters, LocateError, RoutingCheck, RunFileFault, RunFileReadError,
-    ShardError, ShardStore, SourcePlaces, StoreCounters, StoreSettings, read_run_file,
+    ShardError, ShardStore, SourcePlaces, StoreCounters, StoreSettings, WholeFileError, read_run_file,
+    write_whole_file,
 };
+pub use local::{LocalError, LocalUnits, MissingUnit, UnitDone, train_locally, train_unit_of};
 pub use materialise::materialise;
 pub use memory::VecSource;
 pub use publish::{PathSummary, Progress, PublishError, Published, Stage, Summary, publish};

@@ -11,6 +11,7 @@ mod replace;
 mod rows_file;
 mod run_file;
 mod store;
+mod whole_file;
 
 pub use csv::CsvSource;
 pub use disk::{DiskCache, DiskCounters};
@@ -19,3 +20,4 @@ pub use locate::{LocateError, SourcePlaces};
 use replace::replace;
 pub use run_file::{RunFileFault, RunFileReadError, read_run_file};
 pub use store::{ShardError, ShardStore, StoreCounters, StoreSettings};
+pub use whole_file::{WholeFileError, write_whole_file};

@@ -214,32 +214,30 @@ impl ShardStore {
         if cancel.is_cancelled() {
             return Err(ShardError::Cancelled);
         }
-        let finding = match verdict.map_err(|error| ShardError::Failed { reason: error.to_string() })? {
-            RoutingVerdict::Verified => Finding::Verified,
+        let verdict = verdict.map_err(|error| ShardError::Failed { reason: error.to_string() })?;
+        *lock(&self.checks) += 1;
+        match verdict {
+            RoutingVerdict::Verified => self.keep(&mut findings, Finding::Verified),
             RoutingVerdict::Unverifiable { reason } => {
                 let text = format!("the routing can't be checked ({reason}): the hash of each shard decides");
                 (self.settings.warn)(&text);
-                Finding::Unverifiable
+                self.keep(&mut findings, Finding::Unverifiable);
             }
             RoutingVerdict::Mismatch { differs } => {
-                Finding::Refused(format!("the routing is not what the source gives: {differs}"))
+                let reason = format!("the routing is not what the source gives: {differs}");
+                self.keep(&mut findings, Finding::Refused(reason.clone()));
+                return Err(refused(&reason, &findings));
             }
-        };
-        *lock(&self.checks) += 1;
-        self.keep(&mut findings, finding)
+        }
+        Ok(())
     }
 
-    /// Remembers a finding; an error when it is a refusal.
-    fn keep(&self, findings: &mut Findings, finding: Finding) -> Result<(), ShardError> {
-        let reason = match &finding {
-            Finding::Refused(reason) => Some(reason.clone()),
-            Finding::Verified | Finding::Unverifiable => None,
-        };
+    /// Remembers a finding, over a restart if that can be.
+    fn keep(&self, findings: &mut Findings, finding: Finding) {
         if let Err(error) = findings.keep(finding) {
             let text = format!("what was found about the run can't be kept over a restart: {error}");
             (self.settings.warn)(&text);
         }
-        reason.map_or(Ok(()), |reason| Err(refused(&reason, findings)))
     }
 
     /// A shard from the disk, or else from the source.
@@ -256,9 +254,10 @@ impl ShardStore {
             Ok(None) => return Err(ShardError::NoSuchPath { path, paths: spec.paths() }),
             Err(MaterialiseError::Cancelled) => return Err(ShardError::Cancelled),
             Err(error) if error.is_refusal() => {
+                let mut findings = lock(&self.findings);
                 let reason = error.to_string();
-                self.keep(&mut lock(&self.findings), Finding::Refused(reason.clone()))?;
-                return Err(ShardError::Refused { reason });
+                self.keep(&mut findings, Finding::Refused(reason.clone()));
+                return Err(refused(&reason, &findings));
             }
             Err(error) => return Err(ShardError::Failed { reason: error.to_string() }),
         };

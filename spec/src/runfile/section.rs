@@ -13,6 +13,9 @@ pub(super) struct At<T> {
     pub(super) line: usize,
 }
 
+/// A list of texts, each with its own line.
+pub(super) type Texts = Vec<At<String>>;
+
 /// Where lines begin, to turn a position into a line.
 #[derive(Debug)]
 pub(super) struct Lines<'a>(&'a str);
@@ -198,7 +201,7 @@ impl<'t, 'i> Section<'t, 'i> {
     }
 
     /// A list of texts, each with its own line.
-    pub(super) fn texts(&self, key: &str) -> Result<Option<At<Vec<At<String>>>>, RunFileError> {
+    pub(super) fn texts(&self, key: &str) -> Result<Option<At<Texts>>, RunFileError> {
         let Some((line, value)) = self.find(key) else { return Ok(None) };
         let DeValue::Array(items) = value else {
             return Err(self.wrong_type(key, line, value, "a list of texts, such as [\"one\", \"two\"]"));
@@ -208,7 +211,7 @@ impl<'t, 'i> Section<'t, 'i> {
     }
 
     /// A list of lists of texts.
-    pub(super) fn text_lists(&self, key: &str) -> Result<Option<At<Vec<Vec<At<String>>>>>, RunFileError> {
+    pub(super) fn text_lists(&self, key: &str) -> Result<Option<At<Vec<Texts>>>, RunFileError> {
         let wanted = "a list of lists of texts, one list per location";
         let Some((line, value)) = self.find(key) else { return Ok(None) };
         let DeValue::Array(lists) = value else {
@@ -228,7 +231,7 @@ impl<'t, 'i> Section<'t, 'i> {
         &self,
         key: &str,
         items: impl Iterator<Item = &'v Spanned<DeValue<'v>>>,
-    ) -> Result<Vec<At<String>>, RunFileError> {
+    ) -> Result<Texts, RunFileError> {
         items
             .map(|item| {
                 let line = self.lines.of(item.span().start);

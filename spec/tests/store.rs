@@ -1,0 +1,263 @@
+//! The shard store: nothing passes but through its gate, and nothing that breaks below it stops a training.
+#![cfg(feature = "io")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use snake::Cancel;
+use spec::{
+    DataSpec, MemoryLimits, PublicSource, RecordReader, RecordSource, Routing, RoutingCheck, RoutingSettings,
+    Shard, ShardCache, ShardError, ShardStore, SourceError, StoreSettings, VecSource,
+};
+
+mod support;
+
+/// A source that counts its passes and can be made to fail.
+struct Watched {
+    inner: VecSource,
+    passes: AtomicUsize,
+    broken: Mutex<bool>,
+}
+
+impl RecordSource for Watched {
+    fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError> {
+        self.passes.fetch_add(1, Ordering::Relaxed);
+        if *self.broken.lock().unwrap() {
+            return Err(SourceError::Unreadable {
+                location: "rows".into(),
+                reason: "the cable is out".into(),
+            });
+        }
+        self.inner.open()
+    }
+
+    fn location(&self, part: usize) -> String {
+        self.inner.location(part)
+    }
+}
+
+struct Rig {
+    folder: tempfile::TempDir,
+    spec: DataSpec,
+    description: PublicSource,
+    source: Arc<Watched>,
+    warnings: Arc<Mutex<Vec<String>>>,
+    shards: usize,
+    check: RoutingCheck,
+    data_dir: Option<PathBuf>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let source = support::people(200);
+        let settings = support::settings("class", RoutingSettings::KMeans(support::kmeans(3)));
+        let spec = support::published(&settings, &source).spec;
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = Some(folder.path().join("data"));
+        Self {
+            folder,
+            spec,
+            description: settings.source,
+            source: Arc::new(Watched {
+                inner: source,
+                passes: AtomicUsize::new(0),
+                broken: Mutex::new(false),
+            }),
+            warnings: Arc::default(),
+            shards: 2,
+            check: RoutingCheck::Required,
+            data_dir,
+        }
+    }
+
+    fn start(&self) -> ShardStore {
+        let warnings = Arc::clone(&self.warnings);
+        ShardStore::new(StoreSettings {
+            spec: Arc::new(self.spec.clone()),
+            description: self.description.clone(),
+            source: Arc::clone(&self.source) as Arc<dyn RecordSource>,
+            memory: Arc::new(Mutex::new(ShardCache::new(MemoryLimits {
+                shards: self.shards,
+                bytes: 1 << 30,
+            }))),
+            data_dir: self.data_dir.clone(),
+            disk_bytes: 1 << 30,
+            check: self.check,
+            run_key: "the run".into(),
+            warn: Box::new(move |text| warnings.lock().unwrap().push(text.into())),
+        })
+        .unwrap()
+    }
+
+    /// Makes the recorded fit another one than the source gives.
+    fn forge_routing(&mut self) {
+        let Routing::Kmeans(fit) = &mut self.spec.routing else { panic!("{:?}", self.spec.routing) };
+        fit.centroids[0][0] += 1;
+    }
+
+    fn passes(&self) -> usize {
+        self.source.passes.load(Ordering::Relaxed)
+    }
+
+    fn expect_refused(&self, store: &ShardStore, path: u32, wanted: &str) {
+        match store.shard(path, &Cancel::new()) {
+            Err(ShardError::Refused { reason }) => {
+                assert!(reason.contains(wanted) && reason.contains("not tried again"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn shards_come_from_memory_then_disk_then_source() {
+    let rig = Rig::new();
+    let store = rig.start();
+    let cancel = Cancel::new();
+    for path in [0, 0, 1, 2, 0] {
+        let table = store.shard(path, &cancel).unwrap();
+        assert_eq!(Shard::of_table(&table), rig.spec.shards[path as usize]);
+        assert!(store.in_memory().len() <= 2);
+    }
+    let counters = store.counters();
+    assert_eq!((counters.memory.hits, counters.memory.misses, counters.memory.evictions), (1, 4, 2));
+    assert_eq!((counters.rebuilds, counters.disk.hits, counters.checks), (3, 1, 1));
+    assert_eq!((store.in_memory(), store.on_disk()), (vec![0, 2], vec![0, 1, 2]));
+    assert_eq!(store.shard(3, &cancel).unwrap_err(), ShardError::NoSuchPath { path: 3, paths: 3 });
+}
+
+#[test]
+fn a_routing_mismatch_is_refused_and_remembered() {
+    let mut rig = Rig::new();
+    rig.forge_routing();
+    let store = rig.start();
+    rig.expect_refused(&store, 0, "the routing is not what the source gives");
+    assert!(store.in_memory().is_empty() && store.on_disk().is_empty());
+    let passes = rig.passes();
+    rig.expect_refused(&store, 1, "the routing is not what the source gives");
+    rig.expect_refused(&rig.start(), 0, "delete");
+    rig.check = RoutingCheck::Off;
+    rig.expect_refused(&rig.start(), 0, "the routing is not what the source gives");
+    assert_eq!(rig.passes(), passes, "nothing is read again");
+}
+
+#[test]
+fn what_is_cached_passes_the_gate_too() {
+    let mut rig = Rig::new();
+    rig.check = RoutingCheck::Off;
+    // A store that need not check fills the disk; one that must finds everything there, and refuses all the same.
+    let store = rig.start();
+    (0..3).for_each(|path| drop(store.shard(path, &Cancel::new()).unwrap()));
+    assert_eq!(store.counters().checks, 0);
+    rig.check = RoutingCheck::Required;
+    rig.forge_routing();
+    rig.expect_refused(&rig.start(), 0, "the routing is not what the source gives");
+}
+
+#[test]
+fn a_shard_that_is_not_the_signed_one_is_refused() {
+    let mut rig = Rig::new();
+    rig.spec.shards[1].hash = spec::ShardHash::from_bytes([7; 32]);
+    let store = rig.start();
+    store.shard(0, &Cancel::new()).unwrap();
+    rig.expect_refused(&store, 1, "not what the operator signed");
+    rig.expect_refused(&store, 0, "not what the operator signed");
+    let passes = rig.passes();
+    rig.expect_refused(&rig.start(), 0, "not what the operator signed");
+    assert_eq!(rig.passes(), passes);
+}
+
+#[test]
+fn an_unreadable_source_may_be_tried_again() {
+    let rig = Rig::new();
+    let store = rig.start();
+    *rig.source.broken.lock().unwrap() = true;
+    for _ in 0..2 {
+        let error = store.shard(0, &Cancel::new()).unwrap_err();
+        assert_eq!(error, ShardError::Failed { reason: "rows: the cable is out".into() });
+    }
+    *rig.source.broken.lock().unwrap() = false;
+    store.shard(0, &Cancel::new()).unwrap();
+}
+
+#[test]
+fn cancelling_stops_check_and_shard_and_finds_nothing() {
+    let rig = Rig::new();
+    let store = rig.start();
+    let cancel = Cancel::new();
+    cancel.cancel();
+    assert_eq!(store.shard(0, &cancel).unwrap_err(), ShardError::Cancelled);
+    store.shard(0, &Cancel::new()).unwrap();
+    assert_eq!(store.shard(1, &cancel).unwrap_err(), ShardError::Cancelled);
+    assert_eq!(store.counters().checks, 1);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_warned_of_once() {
+    let mut rig = Rig::new();
+    let file = rig.folder.path().join("file");
+    fs::write(&file, "not a folder").unwrap();
+    rig.data_dir = Some(file);
+    rig.shards = 1;
+    let store = rig.start();
+    for path in [0, 1, 2, 0] {
+        store.shard(path, &Cancel::new()).unwrap();
+    }
+    let counters = store.counters();
+    assert_eq!((counters.rebuilds, counters.disk.failures), (4, 4));
+    let warnings = rig.warnings.lock().unwrap();
+    let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
+    assert_eq!(
+        (about("shards can't be kept"), about("can't be kept over a restart"), warnings.len()),
+        (1, 1, 2)
+    );
+}
+
+#[test]
+fn a_damaged_file_is_rebuilt() {
+    let rig = Rig::new();
+    rig.start().shard(0, &Cancel::new()).unwrap();
+    let shards = rig.folder.path().join("data/shards");
+    let file = fs::read_dir(&shards).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let store = rig.start();
+    let table = store.shard(0, &Cancel::new()).unwrap();
+    assert_eq!(Shard::of_table(&table), rig.spec.shards[0]);
+    let counters = store.counters();
+    assert_eq!((counters.disk.damaged, counters.rebuilds), (1, 1));
+    assert_eq!(rig.start().shard(0, &Cancel::new()).unwrap(), table);
+}
+
+#[test]
+fn threads_that_want_one_shard_make_it_once() {
+    let rig = Rig::new();
+    let store = rig.start();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| store.shard(1, &Cancel::new()).unwrap());
+        }
+    });
+    let counters = store.counters();
+    assert_eq!((counters.rebuilds, counters.checks), (1, 1));
+}
+
+#[test]
+fn an_unverifiable_router_is_warned_of_once() {
+    let mut rig = Rig::new();
+    // The source now has fewer rows than the router has paths; the shard hash decides, and it is wrong.
+    let two = rig.source.inner.records()[..2].to_vec();
+    let header = rig.source.inner.open().unwrap().header().to_vec();
+    let inner = VecSource::new("people.csv", header, two);
+    rig.source = Arc::new(Watched { inner, passes: AtomicUsize::new(0), broken: Mutex::new(false) });
+    let store = rig.start();
+    rig.expect_refused(&store, 0, "not what the operator signed");
+    rig.expect_refused(&store, 1, "not what the operator signed");
+    let warnings = rig.warnings.lock().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("the routing can't be checked"), "{}", warnings[0]);
+}

@@ -64,7 +64,7 @@ broken! {
         => ReportFault::Literal { bucket: 0, literal: 1, .. },
     a_kind_never_emitted: |b| b[1].clauses[0][0].test = Test::Threshold(Measure::Nmg, 1.0) => ReportFault::Literal { .. },
     a_number_that_is_not_finite: |b| b[1].clauses[0][0] = number(1, f64::INFINITY, true) => ReportFault::Literal { .. },
-    an_origin_too_few: |b| drop(b[1].origins.pop()) => ReportFault::Lengths { bucket: 1, members: 4, origins: 3, .. },
+    an_origin_too_few: |b| b[1].origins.truncate(3) => ReportFault::Lengths { bucket: 1, members: 4, origins: 3, .. },
     a_lookalike_too_few: |b| drop(b[1].lookalikes.pop()) => ReportFault::Lengths { lookalikes: 3, .. },
     no_core_member: |b| b[0].origins.fill(Origin::Noise) => ReportFault::NoCore { bucket: 0 },
     core_after_noise: |b| {

@@ -36,11 +36,13 @@
 mod address;
 mod cbor;
 mod check;
+pub mod coordinator;
 mod digests;
 mod envelope;
 mod gossip;
 mod identity;
 mod ids;
+pub mod lease;
 pub mod limits;
 mod manifest;
 mod message;
@@ -49,6 +51,7 @@ mod report;
 mod report_header;
 mod transfer;
 mod unit;
+pub mod volunteer;
 
 pub use address::{Address, AddressError};
 pub use check::{Place, ReportFault, ReportRules, UnitError, check_report};

@@ -36,6 +36,9 @@ pub struct Release {
     /// What is given back.
     #[serde(rename = "u")]
     pub unit: Unit,
+    /// The epoch of the claim that ends: claims and releases of a unit are ranked by it alike.
+    #[serde(rename = "e")]
+    pub epoch: u32,
     /// The signer's counter.
     #[serde(rename = "c")]
     pub counter: u64,

@@ -103,7 +103,7 @@ proptest! {
         let run = RunId::from_bytes([run; 32]);
         let content = ContentHash::from_bytes(hash);
         round_trip(seed, run, &Claim { unit, epoch: small, counter })?;
-        round_trip(seed, run, &Release { unit, counter })?;
+        round_trip(seed, run, &Release { unit, epoch: small, counter })?;
         round_trip(seed, run, &Heartbeat { counter })?;
         round_trip(seed, run, &Finished { unit, counter, content })?;
         round_trip(seed, run, &Receipt { delegation: counter, unit, generation: small, content })?;

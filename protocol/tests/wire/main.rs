@@ -9,3 +9,4 @@ mod messages;
 mod refused;
 mod report;
 mod samples;
+mod trained;

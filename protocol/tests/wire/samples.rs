@@ -40,7 +40,7 @@ pub fn claim() -> Claim {
 }
 
 pub fn release() -> Release {
-    Release { unit: UNIT, counter: 7 }
+    Release { unit: UNIT, epoch: 2, counter: 7 }
 }
 
 pub fn heartbeat() -> Heartbeat {

@@ -32,41 +32,18 @@ pub(crate) fn read_small(path: &Path, limit: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a file under a temporary name beside it, syncs it, and renames it, so that it is there whole or not at all.
+/// Reads a file of one's own making.
+pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("{}: can't be read", path.display()))
+}
+
+/// Writes a file whole or not at all; one that was there before then stays as it was.
 ///
 /// # Errors
-/// The system's, with the file's name. A file that was there before is then unchanged.
+/// The disk's, with the file's name, or what `write` returns.
 pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let name = || format!("{}: can't be written", path.display());
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).with_context(name)?;
-    {
-        let mut out = std::io::BufWriter::with_capacity(1 << 18, file.as_file_mut());
-        write(&mut out).with_context(name)?;
-        out.flush().with_context(name)?;
-    }
-    file.as_file().sync_all().with_context(name)?;
-    readable(file.as_file())?;
-    file.persist(path).map_err(|e| e.error).with_context(name)?;
-    sync_folder(folder).with_context(name)
-}
-
-/// Temporary files are private; what a person asked for is readable as any other file.
-#[cfg(unix)]
-fn readable(file: &fs::File) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(file.set_permissions(fs::Permissions::from_mode(0o644))?)
-}
-
-#[cfg(not(unix))]
-fn readable(_: &fs::File) -> Result<()> {
-    Ok(())
-}
-
-/// Makes a rename last through a power cut, where the system can.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    spec::write_whole_file(path, write).map_err(|error| match error {
+        spec::WholeFileError::Content(error) => error,
+        error @ spec::WholeFileError::Io { .. } => anyhow::anyhow!("{error}"),
+    })
 }

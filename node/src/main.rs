@@ -1,10 +1,21 @@
 //! The program `opendipaco`: one function per command, exit codes, logs.
 
 mod cli;
+mod clock;
 mod commands;
+mod coordinator;
+mod disk;
+mod events;
 mod exit;
 mod files;
+mod frames;
 mod key_file;
+mod model_rows;
+mod peer;
+mod report_folder;
+mod run_files;
+mod stopping;
+mod volunteer;
 
 use std::process::ExitCode;
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use snake::{Cell, Feature, FeatureKind, Model, RowBatch, RowBatchBuilder, Value};
-use spec::io::CsvSource;
-use spec::{OnError, PATH_FEATURE, Record, RecordReader, RecordSource, Router, router_of_model};
+use spec::{CsvSource, OnError, PATH_FEATURE, Record, RecordSource, Router, router_of_model};
 
 /// Rows read before they are predicted.
 const ROWS_AT_A_TIME: usize = 16_384;
@@ -44,7 +43,7 @@ pub(crate) fn for_each_part(
     let mut ordinals = Vec::new();
     let mut record = Record::default();
     loop {
-        let more = next(&mut *reader, &mut record)?;
+        let more = reader.next(&mut record)?;
         if builder.rows() >= ROWS_AT_A_TIME || (!more && builder.rows() > 0) {
             let rows = Rows {
                 batch: builder.take(),
@@ -65,10 +64,6 @@ pub(crate) fn for_each_part(
             targets.push(record.cells.get(column).cloned().unwrap_or_default());
         }
     }
-}
-
-fn next(reader: &mut dyn RecordReader, record: &mut Record) -> Result<bool> {
-    Ok(reader.next(record)?)
 }
 
 /// Where the model's features are in the file.
@@ -152,9 +147,9 @@ fn value(kind: FeatureKind, cell: &str) -> Value<'_> {
 
 fn path_router(model: &Model, header: &[String], feature: usize) -> Result<PathRouter> {
     let object = model.head.opendipaco.as_ref().context("the model does not carry its router")?;
-    let (schema, routing) = router_of_model(object)?;
-    let router = Router::new(&routing, &schema)?;
-    let places = schema
+    let routing = router_of_model(object)?;
+    let places = routing
+        .schema
         .features
         .iter()
         .map(|feature| {
@@ -162,7 +157,7 @@ fn path_router(model: &Model, header: &[String], feature: usize) -> Result<PathR
             place.map(|place| (feature.kind, place)).with_context(|| format!("there is no column {:?}", feature.name))
         })
         .collect::<Result<_>>()?;
-    Ok(PathRouter { router, places, feature })
+    Ok(PathRouter { router: routing.router(), places, feature })
 }
 
 impl PathRouter {

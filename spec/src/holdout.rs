@@ -19,7 +19,7 @@ const PURPOSE: &str = "opendipaco 2026 spec holdout";
 
 /// Says of ordinals whether their rows are held out.
 #[derive(Debug, Clone)]
-pub(crate) struct Holdout {
+pub struct Holdout {
     key: [u8; 32],
     below: u64,
 }
@@ -27,13 +27,16 @@ pub(crate) struct Holdout {
 impl Holdout {
     /// `share` is from 0 up to but not including 1.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(crate) fn new(share: f64, training_seed: u64) -> Self {
+    #[must_use]
+    pub fn new(share: f64, training_seed: u64) -> Self {
         // Times a power of two: exact.
         let below = (share * 18_446_744_073_709_551_616.0) as u64;
         Self { key: blake3::derive_key(PURPOSE, &training_seed.to_le_bytes()), below }
     }
 
-    pub(crate) fn holds_out(&self, ordinal: u64) -> bool {
+    /// Whether the row of this ordinal is held out.
+    #[must_use]
+    pub fn holds_out(&self, ordinal: u64) -> bool {
         if self.below == 0 {
             return false;
         }

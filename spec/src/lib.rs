@@ -72,7 +72,7 @@ pub use check::{MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};
 pub use extension::{ModelRouting, ModelRoutingError, router_of_model};
-pub use holdout::{HeldOutRow, for_each_held_out};
+pub use holdout::{HeldOutRow, Holdout, for_each_held_out};
 pub use infer::InferError;
 #[cfg(feature = "io")]
 pub use io::{

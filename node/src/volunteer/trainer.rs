@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use protocol::{ContentHash, Unit, content_hash, encode_report};
-use snake::{Cancel, Prepared, TrainError, UnitJob, UnitSeed, train_unit};
-use spec::io::{ShardError, ShardStore, StoreCounters};
+use snake::{Cancel, Prepared, TrainError};
+use spec::{ShardError, ShardStore, StoreCounters, train_unit_of};
 use tokio::sync::mpsc;
 
 /// Jobs that wait for the trainer: the machine asks for one at a time and may have given one up in between.
@@ -112,19 +112,13 @@ fn train(store: &ShardStore, pool: &rayon::ThreadPool, current: &mut Current, jo
     let rows = table.rows() as u64;
     let (_, prepared) =
         current.get_or_insert_with(|| (path, pool.install(|| Prepared::new(table, spec.training.profile))));
-    let prefix: Vec<_> = spec.path_literal(path).into_iter().collect();
-    let seed = UnitSeed {
-        fingerprint: *store.fingerprint().as_bytes(),
-        seed: spec.training.seed,
-        path,
-        layer: job.unit.layer,
-    };
-    let job = UnitJob { prepared, training: &spec.training, seed, prefix: &prefix, cancel: &job.cancel };
-    let unit = protocol::Unit::new(path, seed.layer);
-    match pool.install(|| train_unit(&job)) {
+    let trained = pool.install(|| {
+        train_unit_of(spec, store.fingerprint(), prepared, path, job.unit.layer, &job.cancel)
+    });
+    match trained {
         Ok(buckets) => match encode_report(&buckets) {
             Ok(report) => {
-                let content = content_hash(&store.fingerprint(), unit, &report);
+                let content = content_hash(&store.fingerprint(), job.unit, &report);
                 Outcome::Trained { content, report, rows, seconds: start.elapsed().as_secs_f64() }
             }
             Err(error) => Outcome::Failed(error.to_string()),

@@ -13,7 +13,7 @@ use protocol::volunteer::{
 };
 use protocol::{Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, RecordBytes, RecordsRequest, Unit};
 use snake::Cancel;
-use spec::io::ShardStore;
+use spec::ShardStore;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 

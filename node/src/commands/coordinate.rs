@@ -1,0 +1,117 @@
+//! `coordinate`: collect the reports of runs and write their models.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use protocol::coordinator::AfterRun;
+use protocol::lease::LeaseTimes;
+use protocol::limits::{ADDRESS_RECORD_BYTES, MANIFEST_BYTES};
+use protocol::{Identity, Manifest};
+use spec::{RecordSource, SourcePlaces};
+
+use crate::cli::{CoordinateArgs, NetworkArgs};
+use crate::coordinator::{RunFiles, Settings, coordinate};
+use crate::events::{Event, Output};
+use crate::exit::{Refused, Usage};
+use crate::peer::{Listening, address, open_delegation, start_net};
+use crate::{files, key_file, stopping};
+
+pub(crate) fn run(args: &CoordinateArgs) -> Result<()> {
+    let key = match &args.key {
+        Some(path) => path.clone(),
+        None => key_file::operator_default()?,
+    };
+    let identity = key_file::load_or_make(&key)?.identity;
+    let data_dir = match &args.data_dir {
+        Some(folder) => folder.clone(),
+        None => files::home()?.join("coordinator"),
+    };
+    files::make_folder(&data_dir)?;
+    let _lock = lock(&data_dir)?;
+    if args.manifests.len() > 1 && !args.source.is_empty() {
+        return Err(Usage("--source is for one manifest; start a coordinator for each run that needs it".into()).into());
+    }
+    let runs: Vec<RunFiles> = args
+        .manifests
+        .iter()
+        .map(|path| open_run(path, &identity, args, &data_dir))
+        .collect::<Result<_>>()?;
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    runtime.block_on(start(args, &identity, runs, &data_dir))
+}
+
+async fn start(args: &CoordinateArgs, identity: &Identity, runs: Vec<RunFiles>, data_dir: &Path) -> Result<()> {
+    let output = Output::of(args.network.json);
+    let memory = data_dir.join("ports");
+    let listening = Listening { typed: &args.network.listen, mdns: !args.network.no_mdns, memory: Some(&memory) };
+    let bootstraps = args.bootstrap.iter().map(|text| address(text)).collect::<Result<Vec<_>>>()?;
+    let (net, events) = start_net(identity, &listening).await?;
+    output.show(&Event::Started { key: identity.key().to_string() });
+    for address in net.listening() {
+        output.show(&Event::Listening { address: address.to_string() });
+    }
+    for address in bootstraps {
+        let net = net.clone();
+        tokio::spawn(async move {
+            if let Err(error) = net.dial(address.clone()).await {
+                output.show(&Event::Unreachable { address: address.to_string(), reason: error.to_string() });
+            }
+        });
+    }
+    let after_run = if args.keep { AfterRun::Stay } else { AfterRun::Exit };
+    let settings = Settings { identity: identity.clone(), lease: lease_times(&args.network), after_run, output };
+    coordinate((net, events), runs, settings, stopping::asked()).await
+}
+
+fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &Path) -> Result<RunFiles> {
+    let bytes = files::read_small(path, MANIFEST_BYTES)?;
+    let manifest = Manifest::open(&bytes).map_err(|error| Refused(format!("{}: {error}", path.display())))?;
+    let beside = path.with_extension("delegation");
+    let bytes = files::read_small(&beside, ADDRESS_RECORD_BYTES)
+        .context("a run needs its delegation beside its manifest; `opendipaco publish` writes both")?;
+    let delegation = open_delegation(&bytes, &manifest).map_err(|error| Refused(format!("{}: {error}", beside.display())))?;
+    let coordinator = delegation.value().coordinator;
+    if coordinator != identity.key() {
+        return Err(Refused(format!(
+            "{}: names {} as the coordinator, and this peer's key is {}: pass the right --key",
+            beside.display(),
+            coordinator,
+            identity.key()
+        ))
+        .into());
+    }
+    let places = SourcePlaces { overrides: args.source.clone(), allow_local: false };
+    let source = places.of_manifest(&manifest.body().source);
+    let source = source.map(|source| Arc::new(source) as Arc<dyn RecordSource>).map_err(|error| error.to_string());
+    if let (Err(reason), false) = (&source, args.source.is_empty()) {
+        return Err(Usage(reason.clone()).into());
+    }
+    let folder = data_dir.join(format!("{}-{}", manifest.body().name.replace(' ', "_"), manifest.run().short()));
+    files::make_folder(&folder)?;
+    Ok(RunFiles { manifest: Arc::new(manifest), delegation, source, folder })
+}
+
+/// One coordinator per data folder: two would acknowledge what the other doesn't know.
+fn lock(data_dir: &Path) -> Result<File> {
+    let path = data_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("{}: can't be made", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => anyhow::bail!(
+            "{}: another coordinator works in this folder; stop it, or pass another --data-dir",
+            data_dir.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+/// How long leases last here.
+pub(crate) fn lease_times(args: &NetworkArgs) -> LeaseTimes {
+    match args.lease_ms {
+        Some(ms) => LeaseTimes::with_least(Duration::from_millis(ms.max(100))),
+        None => LeaseTimes::default(),
+    }
+}

@@ -1,0 +1,207 @@
+//! `join`: volunteer.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use net::{Multiaddr, Net};
+use protocol::{Manifest, PeerKey, RunId};
+use spec::{MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, SourcePlaces, StoreSettings};
+use tokio::time::{Instant, interval};
+
+use crate::cli::JoinArgs;
+use crate::clock::Clock;
+use crate::commands::coordinate::lease_times;
+use crate::commands::train::threads;
+use crate::events::{Event, Output};
+use crate::exit::{Refused, Usage};
+use crate::peer::{Community, Heard, Listening, Wants, address, start_net};
+use crate::volunteer::{Choice, Settings, choose, work};
+use crate::{files, key_file, stopping};
+
+/// How long a volunteer looks for a run that fits, once it has reached somebody.
+const LOOK_FOR: Duration = Duration::from_secs(20);
+/// How long it waits for more runs to show, when one fits and nobody said which is wanted.
+const LOOK_AROUND: Duration = Duration::from_millis(300);
+
+pub(crate) fn run(args: &JoinArgs) -> Result<()> {
+    let operator = args.operator.as_deref().map(str::parse::<PeerKey>).transpose();
+    let operator = operator.map_err(|error| Usage(format!("--operator: {error}")))?;
+    let bootstraps = args.bootstrap.iter().map(|text| address(text)).collect::<Result<Vec<_>>>()?;
+    if bootstraps.is_empty() && args.network.no_mdns {
+        let text = "with --no-mdns nobody can be found without --bootstrap ADDR: give the address of a peer";
+        return Err(Usage(text.into()).into());
+    }
+    let data_dir = match &args.data_dir {
+        Some(folder) => folder.clone(),
+        None => files::home()?.join("volunteer"),
+    };
+    files::make_folder(&data_dir)?;
+    let choice = Choice { operator, run: args.run.clone() };
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    let outcome = runtime.block_on(join(args, &data_dir, bootstraps, &choice));
+    // A pass over a source that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choice: &Choice) -> Result<()> {
+    let output = Output::of(args.network.json);
+    let key = args.key.clone().unwrap_or_else(|| data_dir.join("volunteer.pem"));
+    let identity = key_file::load_or_make(&key)?.identity;
+    let listening = Listening { typed: &args.network.listen, mdns: !args.network.no_mdns, memory: None };
+    let (net, events) = start_net(&identity, &listening).await?;
+    output.show(&Event::Started { key: identity.key().to_string() });
+    for address in net.listening() {
+        output.show(&Event::Listening { address: address.to_string() });
+    }
+    reach(&net, &bootstraps, !args.network.no_mdns, output).await?;
+    let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
+    let manifest = tokio::select! {
+        manifest = find(&mut community, choice) => manifest?,
+        () = stopping::asked() => return Ok(()),
+    };
+    show_run(&manifest, output);
+    confirm(&manifest, args)?;
+    let folder = data_dir.join("runs").join(manifest.run().to_string());
+    files::make_folder(&folder)?;
+    let store = store(args, &manifest, data_dir, output)?;
+    let settings = Settings {
+        identity,
+        lease: lease_times(&args.network),
+        threads: threads(args.threads),
+        folder,
+        stay: args.stay,
+        output,
+    };
+    work(&mut community, manifest, store, settings, stopping::asked()).await
+}
+
+/// Connects to the bootstrap peers: one is enough.
+async fn reach(net: &Net, bootstraps: &[Multiaddr], mdns: bool, output: Output) -> Result<()> {
+    let dials = bootstraps.iter().map(|address| {
+        let (net, address) = (net.clone(), address.clone());
+        (address.clone(), tokio::spawn(async move { net.dial(address).await }))
+    });
+    let mut reached = 0usize;
+    let mut unreachable = Vec::new();
+    for (address, dial) in dials.collect::<Vec<_>>() {
+        match dial.await.context("dialing failed")? {
+            Ok(_) => reached += 1,
+            Err(error) => {
+                let reason = error.to_string();
+                output.show(&Event::Unreachable { address: address.to_string(), reason: reason.clone() });
+                unreachable.push(reason);
+            }
+        }
+    }
+    if reached == 0 && !bootstraps.is_empty() && !mdns {
+        bail!(
+            "no bootstrap peer can be reached: {}. Check the address, and that the peer runs; --bootstrap may be given several times",
+            unreachable.join("; ")
+        );
+    }
+    if reached == 0 && !bootstraps.is_empty() {
+        output.show(&Event::Warning { text: "no bootstrap peer can be reached; looking on the local network".into() });
+    }
+    Ok(())
+}
+
+/// Waits until a run shows that fits.
+async fn find(community: &mut Community, choice: &Choice) -> Result<Arc<Manifest>> {
+    let start = Instant::now();
+    let mut fits_since: Option<Instant> = None;
+    let mut bad: Option<String> = None;
+    let mut tick = interval(Duration::from_millis(50));
+    loop {
+        tokio::select! {
+            raw = community.receive() => {
+                let raw = raw.context("the network has ended")?;
+                for heard in community.handle(raw).await {
+                    if let Heard::BadManifest { from, reason } = heard {
+                        bad = Some(format!("{} shows a manifest that is refused: {reason}", from.short()));
+                    }
+                }
+            }
+            _ = tick.tick() => community.tick().await,
+        }
+        let runs: BTreeMap<RunId, Arc<Manifest>> = community
+            .runs()
+            .iter()
+            .filter_map(|(run, known)| Some((*run, Arc::clone(known.manifest.as_ref()?))))
+            .collect();
+        // Manifests that are still on their way may fit as well.
+        let waiting = community.runs().values().any(|known| known.manifest.is_none());
+        let settled = fits_since.is_some_and(|since| since.elapsed() >= LOOK_AROUND);
+        match choose(choice, &runs) {
+            Ok(Some(manifest)) if choice.run.is_some() || settled => return Ok(manifest),
+            Ok(Some(_)) => {
+                fits_since.get_or_insert_with(Instant::now);
+            }
+            Err(error) if !waiting => return Err(error),
+            Ok(None) | Err(_) => {}
+        }
+        if let Some(reason) = bad.take_if(|_| runs.is_empty()) {
+            return Err(Refused(reason).into());
+        }
+        if fits_since.is_none() && start.elapsed() >= LOOK_FOR {
+            bail!(
+                "no open run was found within {} s; check --bootstrap{}",
+                LOOK_FOR.as_secs(),
+                if choice.run.is_some() || choice.operator.is_some() { ", --run and --operator" } else { "" }
+            );
+        }
+    }
+}
+
+fn show_run(manifest: &Manifest, output: Output) {
+    let (body, spec) = (manifest.body(), manifest.spec());
+    output.show(&Event::Run {
+        run: manifest.run().to_string(),
+        name: body.name.clone(),
+        operator: manifest.operator().to_string(),
+        source: body.source.locations.join(", "),
+        rows: body.counts.records,
+        paths: spec.paths(),
+        layers: spec.training.layers,
+    });
+}
+
+/// Asks on a terminal, unless told not to.
+fn confirm(manifest: &Manifest, args: &JoinArgs) -> Result<()> {
+    if args.yes || !std::io::stdin().is_terminal() || args.network.json {
+        return Ok(());
+    }
+    let bytes = manifest.body().counts.bytes;
+    eprint!("Train for {} (about {} MB of source)? [y/N] ", manifest.title(), bytes.div_ceil(1_000_000));
+    std::io::stderr().flush().context("the terminal can't be written to")?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("the terminal can't be read")?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => bail!("not joined"),
+    }
+}
+
+fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) -> Result<Arc<ShardStore>> {
+    let places = SourcePlaces { overrides: args.source.clone(), allow_local: args.allow_local };
+    let description = manifest.body().source.clone();
+    let source = places.of_manifest(&description).map_err(|error| Usage(error.to_string()))?;
+    let mebibytes = |count: u64| usize::try_from(count.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
+    let limits = MemoryLimits { shards: args.max_shards as usize, bytes: mebibytes(args.max_shard_memory) };
+    let settings = StoreSettings {
+        spec: Arc::new(manifest.spec().clone()),
+        description,
+        source: Arc::new(source) as Arc<dyn RecordSource>,
+        memory: Arc::new(Mutex::new(ShardCache::new(limits))),
+        data_dir: Some(PathBuf::from(data_dir)),
+        disk_bytes: args.max_shard_disk.saturating_mul(1 << 20),
+        check: if args.verify_routing { RoutingCheck::Required } else { RoutingCheck::Off },
+        run_key: manifest.run().to_string(),
+        warn: Box::new(move |text| output.show(&Event::Warning { text: text.to_owned() })),
+    };
+    Ok(Arc::new(ShardStore::new(settings).map_err(|error| Refused(error.to_string()))?))
+}

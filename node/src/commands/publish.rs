@@ -1,0 +1,135 @@
+//! `publish`: fit, count, hash, sign; the manifest and its first delegation.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use net::{Net, NetConfig};
+use protocol::{
+    Answer, Counts, Delegation, Identity, MANIFEST_VERSION, Manifest, ManifestBody, Offer, PeerKey, RecordBytes, Request,
+    Signed,
+};
+use spec::Published;
+
+use crate::cli::PublishArgs;
+use crate::clock::unix_millis;
+use crate::commands::train::spinner;
+use crate::exit::Usage;
+use crate::peer::address;
+use crate::run_files::Operated;
+use crate::{files, key_file};
+
+/// What `publish` writes.
+pub(crate) struct Announcement {
+    pub(crate) manifest: Manifest,
+    pub(crate) delegation: Signed<Delegation>,
+}
+
+pub(crate) fn run(args: &PublishArgs) -> Result<()> {
+    let coordinator = args.coordinator.as_deref().map(str::parse::<PeerKey>).transpose();
+    let coordinator = coordinator.map_err(|error| Usage(format!("--coordinator: {error}")))?;
+    let peers = args.announce.iter().map(|text| address(text)).collect::<Result<Vec<_>>>()?;
+    let operated = Operated::read(&args.file)?;
+    let progress = spinner();
+    let published = operated.publish(&|text| progress.set_message(text))?;
+    progress.finish_and_clear();
+    let key = match &args.key {
+        Some(path) => path.clone(),
+        None => key_file::operator_default()?,
+    };
+    let operator = key_file::load_or_make(&key)?.identity;
+    let announcement = sign(&operated, &published, &operator, coordinator)?;
+    files::make_folder(&args.out)?;
+    let (manifest, delegation) = write(&announcement, &args.out)?;
+    describe(&announcement.manifest, &published);
+    println!("manifest    {}", manifest.display());
+    println!("delegation  {}", delegation.display());
+    if peers.is_empty() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
+    runtime.block_on(announce(&announcement, peers))
+}
+
+/// Signs what was learnt of the source.
+pub(crate) fn sign(
+    operated: &Operated,
+    published: &Published,
+    operator: &Identity,
+    coordinator: Option<PeerKey>,
+) -> Result<Announcement> {
+    let settings = &operated.file.settings;
+    let summary = &published.summary;
+    let bytes = operated.parts().iter().filter_map(|part| std::fs::metadata(part).ok()).map(|file| file.len()).sum();
+    let sum = |of: fn(&spec::PathSummary) -> u64| summary.paths.iter().map(of).sum();
+    let body = ManifestBody {
+        version: MANIFEST_VERSION,
+        name: settings.name.clone(),
+        operator: operator.key(),
+        published: unix_millis() / 1000,
+        source: settings.source.clone(),
+        spec: published.spec.clone(),
+        counts: Counts {
+            records: summary.rows.saturating_add(summary.skipped),
+            malformed: summary.skipped,
+            held_out: summary.held_out,
+            duplicates: sum(|path| path.duplicates),
+            conflicts: sum(|path| path.conflicts),
+            bytes,
+        },
+    };
+    let manifest = Manifest::sign(operator, body)?;
+    let delegation =
+        Delegation { coordinator: coordinator.unwrap_or_else(|| operator.key()), addresses: Vec::new(), number: 1 };
+    let delegation = Signed::sign(operator, manifest.run(), delegation)?;
+    Ok(Announcement { manifest, delegation })
+}
+
+/// Writes NAME.manifest and NAME.delegation into a folder.
+pub(crate) fn write(announcement: &Announcement, folder: &Path) -> Result<(PathBuf, PathBuf)> {
+    let name = &announcement.manifest.body().name;
+    let (manifest, delegation) = (folder.join(format!("{name}.manifest")), folder.join(format!("{name}.delegation")));
+    files::write_whole(&delegation, |out| Ok(out.write_all(announcement.delegation.bytes())?))?;
+    files::write_whole(&manifest, |out| Ok(out.write_all(announcement.manifest.bytes())?))?;
+    Ok((manifest, delegation))
+}
+
+fn describe(manifest: &Manifest, published: &Published) {
+    let summary = &published.summary;
+    println!("run         {}", manifest.run());
+    println!("name        {}", manifest.title());
+    println!("rows        {} ({} held out, {} malformed)", summary.rows, summary.held_out, summary.skipped);
+    println!("profile     {}", published.spec.training.profile.name());
+    if let Some(reason) = &summary.degraded {
+        println!("routing     {reason}");
+    }
+    for (path, counted) in summary.paths.iter().enumerate() {
+        let duplicates = match (counted.duplicates, counted.conflicts) {
+            (0, _) => String::new(),
+            (duplicates, conflicts) => format!(" ({duplicates} duplicates dropped, {conflicts} of another class)"),
+        };
+        println!("path {path:<6} {} rows{duplicates}", counted.rows);
+    }
+}
+
+/// Hands the manifest to peers.
+async fn announce(announcement: &Announcement, peers: Vec<net::Multiaddr>) -> Result<()> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no random numbers from the system: {error}"))?;
+    let (net, _events) = Net::start(NetConfig::new(seed, Vec::new())).await?;
+    let offer = Request::Offer(Offer {
+        manifest: RecordBytes::from(announcement.manifest.bytes()),
+        delegation: RecordBytes::from(announcement.delegation.bytes()),
+    });
+    let offer = offer.encode()?;
+    for address in peers {
+        let peer = net.dial(address.clone()).await?;
+        let answer = net.request(peer, offer.clone()).await.with_context(|| address.to_string())?;
+        match Answer::decode(&answer)? {
+            Answer::Accepted => println!("announced   {address}"),
+            Answer::No(reason) => anyhow::bail!("{address} does not take the manifest: {reason}"),
+            _ => anyhow::bail!("{address} gave an answer that makes no sense here"),
+        }
+    }
+    net.shutdown().await;
+    Ok(())
+}

@@ -51,6 +51,7 @@ pub use error::{
 pub use event::{Direction, GossipId, NetEvent, Reply, Verdict};
 pub use handle::Net;
 pub use libp2p::Multiaddr;
+pub use libp2p::multiaddr::Protocol;
 pub use limits::{
     DIAL_ADDRESSES_MAX, EVENT_CAPACITY, GOSSIP_BYTES_MAX, GOSSIP_DUPLICATE_TIME, IDENTIFIED_ADDRESSES_MAX,
     OUTBOX_AGE_MAX, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, REQUEST_BYTES_MAX, REQUESTS_IN_MAX,

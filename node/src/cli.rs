@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Volunteers train explainable models on public data, peer to peer.
 #[derive(Debug, Parser)]
 #[command(name = "opendipaco", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused (routing, shard or signature mismatch).\n\
-    Logs: set RUST_LOG, for example RUST_LOG=opendipaco=debug,net=debug.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused (routing, shard or signature mismatch).\n\
+    Logs: set RUST_LOG, for example RUST_LOG=opendipaco=debug,net=debug."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

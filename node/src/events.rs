@@ -76,12 +76,17 @@ impl fmt::Display for Event {
                 short(operator)
             ),
             Self::SourceChecked { rows, seconds, .. } => {
-                write!(f, "source checked: {rows} rows, every shard is what the operator signed ({seconds:.1} s)")
+                write!(
+                    f,
+                    "source checked: {rows} rows, every shard is what the operator signed ({seconds:.1} s)"
+                )
             }
             Self::SourceMissing { reason, .. } => {
                 write!(f, "no source, so reports are kept and the model waits: {reason}")
             }
-            Self::RoutingVerified { .. } => f.write_str("router verified: fitted again, the same to the last bit"),
+            Self::RoutingVerified { .. } => {
+                f.write_str("router verified: fitted again, the same to the last bit")
+            }
             Self::RoutingUnverifiable { reason, .. } => {
                 write!(f, "router can't be verified ({reason}); the shard hash decides")
             }
@@ -90,9 +95,14 @@ impl fmt::Display for Event {
             }
             Self::Training { path, layer } => write!(f, "training path {path} layer {layer}"),
             Self::Trained { path, layer, rows, bytes, seconds } => {
-                write!(f, "trained path {path} layer {layer}: {rows} rows, {bytes} bytes of report, {seconds:.2} s")
+                write!(
+                    f,
+                    "trained path {path} layer {layer}: {rows} rows, {bytes} bytes of report, {seconds:.2} s"
+                )
             }
-            Self::Dropped { path, layer } => write!(f, "path {path} layer {layer} is another peer's now: dropped"),
+            Self::Dropped { path, layer } => {
+                write!(f, "path {path} layer {layer} is another peer's now: dropped")
+            }
             Self::Stored { path, layer, from, .. } => {
                 write!(f, "path {path} layer {layer} stored, from {}", short(from))
             }
@@ -100,7 +110,10 @@ impl fmt::Display for Event {
                 write!(f, "report of path {path} layer {layer} from {} refused: {reason}", short(from))
             }
             Self::StoreFailed { path, layer, reason, .. } => {
-                write!(f, "report of path {path} layer {layer} can't be stored, so it is not acknowledged: {reason}")
+                write!(
+                    f,
+                    "report of path {path} layer {layer} can't be stored, so it is not acknowledged: {reason}"
+                )
             }
             Self::Dispute { path, layer, .. } => {
                 write!(f, "two different reports of path {path} layer {layer}: both are kept")
@@ -114,7 +127,9 @@ impl fmt::Display for Event {
             Self::ModelWritten { path, hash, seconds, .. } => {
                 write!(f, "model written to {path} ({}, {seconds:.1} s)", short(hash))
             }
-            Self::Complete { run, hash } => write!(f, "run {} is complete, model {}", short(run), short(hash)),
+            Self::Complete { run, hash } => {
+                write!(f, "run {} is complete, model {}", short(run), short(hash))
+            }
             Self::Warning { text } => f.write_str(text),
             Self::Left { units, bytes_sent, bytes_received } => {
                 write!(f, "left after {units} units, {bytes_sent} bytes sent, {bytes_received} received")
@@ -148,7 +163,10 @@ impl Output {
             Self::Text => {
                 let detail = matches!(
                     event,
-                    Event::ClaimHeard { .. } | Event::Cache { .. } | Event::Connected { .. } | Event::Disconnected { .. }
+                    Event::ClaimHeard { .. }
+                        | Event::Cache { .. }
+                        | Event::Connected { .. }
+                        | Event::Disconnected { .. }
                 );
                 if detail {
                     tracing::info!("{event}");

@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 /// # Errors
 /// When the system names no home folder.
 pub(crate) fn home() -> Result<PathBuf> {
-    let base = dirs::data_local_dir().context("this system names no home folder: pass --data-dir and --key")?;
+    let base =
+        dirs::data_local_dir().context("this system names no home folder: pass --data-dir and --key")?;
     Ok(base.join("opendipaco"))
 }
 
@@ -28,7 +29,11 @@ pub(crate) fn read_small(path: &Path, limit: usize) -> Result<Vec<u8>> {
     file.take(limit as u64 + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("{}: can't be read", path.display()))?;
-    anyhow::ensure!(bytes.len() <= limit, "{}: larger than {limit} bytes, so it is not what it should be", path.display());
+    anyhow::ensure!(
+        bytes.len() <= limit,
+        "{}: larger than {limit} bytes, so it is not what it should be",
+        path.display()
+    );
     Ok(bytes)
 }
 

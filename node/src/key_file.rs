@@ -37,7 +37,9 @@ pub(crate) fn load_or_make(path: &Path) -> Result<KeyFile> {
     match write_private(path, pem.as_bytes()) {
         Ok(()) => Ok(KeyFile { identity, made: true }),
         // Another process made it in the meantime: that one counts.
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(KeyFile { identity: load(path)?, made: false }),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Ok(KeyFile { identity: load(path)?, made: false })
+        }
         Err(e) => Err(e).with_context(|| format!("{}: the key file can't be written", path.display())),
     }
 }

@@ -101,7 +101,11 @@ impl<'m> Columns<'m> {
             header.join(",")
         );
         if !missing.is_empty() {
-            tracing::warn!("{}: has no column {}; literals over it are false", csv.display(), missing.join(", "));
+            tracing::warn!(
+                "{}: has no column {}; literals over it are false",
+                csv.display(),
+                missing.join(", ")
+            );
         }
         let router = match features.iter().position(|feature| feature.name == PATH_FEATURE) {
             Some(feature) if places.get(feature).copied().flatten().is_none() => {
@@ -154,7 +158,9 @@ fn path_router(model: &Model, header: &[String], feature: usize) -> Result<PathR
         .iter()
         .map(|feature| {
             let place = header.iter().position(|column| *column == feature.name);
-            place.map(|place| (feature.kind, place)).with_context(|| format!("there is no column {:?}", feature.name))
+            place
+                .map(|place| (feature.kind, place))
+                .with_context(|| format!("there is no column {:?}", feature.name))
         })
         .collect::<Result<_>>()?;
     Ok(PathRouter { router: routing.router(), places, feature })

@@ -77,5 +77,5 @@ pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};
 pub use table::{Cell, Column, Table, TableBuilder, TableError, TargetColumn, TargetValue, TextColumn};
 pub use text::number_text;
-pub use value::Value;
 pub use train::{Prepared, TrainError, UnitJob, train_unit};
+pub use value::Value;

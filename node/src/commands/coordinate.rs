@@ -32,7 +32,10 @@ pub(crate) fn run(args: &CoordinateArgs) -> Result<()> {
     files::make_folder(&data_dir)?;
     let _lock = lock(&data_dir)?;
     if args.manifests.len() > 1 && !args.source.is_empty() {
-        return Err(Usage("--source is for one manifest; start a coordinator for each run that needs it".into()).into());
+        return Err(Usage(
+            "--source is for one manifest; start a coordinator for each run that needs it".into(),
+        )
+        .into());
     }
     let runs: Vec<RunFiles> = args
         .manifests
@@ -43,10 +46,16 @@ pub(crate) fn run(args: &CoordinateArgs) -> Result<()> {
     runtime.block_on(start(args, &identity, runs, &data_dir))
 }
 
-async fn start(args: &CoordinateArgs, identity: &Identity, runs: Vec<RunFiles>, data_dir: &Path) -> Result<()> {
+async fn start(
+    args: &CoordinateArgs,
+    identity: &Identity,
+    runs: Vec<RunFiles>,
+    data_dir: &Path,
+) -> Result<()> {
     let output = Output::of(args.network.json);
     let memory = data_dir.join("ports");
-    let listening = Listening { typed: &args.network.listen, mdns: !args.network.no_mdns, memory: Some(&memory) };
+    let listening =
+        Listening { typed: &args.network.listen, mdns: !args.network.no_mdns, memory: Some(&memory) };
     let bootstraps = args.bootstrap.iter().map(|text| address(text)).collect::<Result<Vec<_>>>()?;
     let (net, events) = start_net(identity, &listening).await?;
     output.show(&Event::Started { key: identity.key().to_string() });
@@ -62,7 +71,8 @@ async fn start(args: &CoordinateArgs, identity: &Identity, runs: Vec<RunFiles>, 
         });
     }
     let after_run = if args.keep { AfterRun::Stay } else { AfterRun::Exit };
-    let settings = Settings { identity: identity.clone(), lease: lease_times(&args.network), after_run, output };
+    let settings =
+        Settings { identity: identity.clone(), lease: lease_times(&args.network), after_run, output };
     coordinate((net, events), runs, settings, stopping::asked()).await
 }
 
@@ -72,7 +82,8 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
     let beside = path.with_extension("delegation");
     let bytes = files::read_small(&beside, ADDRESS_RECORD_BYTES)
         .context("a run needs its delegation beside its manifest; `opendipaco publish` writes both")?;
-    let delegation = open_delegation(&bytes, &manifest).map_err(|error| Refused(format!("{}: {error}", beside.display())))?;
+    let delegation = open_delegation(&bytes, &manifest)
+        .map_err(|error| Refused(format!("{}: {error}", beside.display())))?;
     let coordinator = delegation.value().coordinator;
     if coordinator != identity.key() {
         return Err(Refused(format!(
@@ -85,11 +96,13 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
     }
     let places = SourcePlaces { overrides: args.source.clone(), allow_local: false };
     let source = places.of_manifest(&manifest.body().source);
-    let source = source.map(|source| Arc::new(source) as Arc<dyn RecordSource>).map_err(|error| error.to_string());
+    let source =
+        source.map(|source| Arc::new(source) as Arc<dyn RecordSource>).map_err(|error| error.to_string());
     if let (Err(reason), false) = (&source, args.source.is_empty()) {
         return Err(Usage(reason.clone()).into());
     }
-    let folder = data_dir.join(format!("{}-{}", manifest.body().name.replace(' ', "_"), manifest.run().short()));
+    let folder =
+        data_dir.join(format!("{}-{}", manifest.body().name.replace(' ', "_"), manifest.run().short()));
     files::make_folder(&folder)?;
     Ok(RunFiles { manifest: Arc::new(manifest), delegation, source, folder })
 }

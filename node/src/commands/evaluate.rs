@@ -40,10 +40,13 @@ pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> 
         let (mut truth, mut estimates, mut without) = (Vec::new(), Vec::new(), 0u64);
         for_each_part(model, csv, &wanted, &mut |rows| {
             let targets = targets(rows.targets.as_deref(), model, csv)?;
-            for ((target, ordinal), prediction) in targets.iter().zip(&rows.ordinals).zip(predictor.predict(&rows.batch)) {
-                let value: f64 = target.trim().parse().ok().filter(|v: &f64| v.is_finite()).with_context(|| {
-                    format!("{}: row {ordinal}: the target {target:?} is not a number", csv.display())
-                })?;
+            for ((target, ordinal), prediction) in
+                targets.iter().zip(&rows.ordinals).zip(predictor.predict(&rows.batch))
+            {
+                let value: f64 =
+                    target.trim().parse().ok().filter(|v: &f64| v.is_finite()).with_context(|| {
+                        format!("{}: row {ordinal}: the target {target:?} is not a number", csv.display())
+                    })?;
                 match prediction.estimate() {
                     Some(estimate) => {
                         truth.push(value);
@@ -70,7 +73,9 @@ pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> 
         let targets = targets(rows.targets.as_deref(), model, csv)?;
         for (target, prediction) in targets.iter().zip(predictor.predict(&rows.batch)) {
             truth.push(class_of(target, model.head.target_kind, classes));
-            shares.extend((0u32..).take(classes.len()).map(|class| prediction.probability(class, classes.len())));
+            shares.extend(
+                (0u32..).take(classes.len()).map(|class| prediction.probability(class, classes.len())),
+            );
         }
         Ok(())
     })?;
@@ -89,7 +94,9 @@ fn no_rows(csv: &Path) -> String {
 }
 
 fn targets<'t>(targets: Option<&'t [String]>, model: &Model, csv: &Path) -> Result<&'t [String]> {
-    targets.with_context(|| format!("{}: has no column {:?}, the model's target", csv.display(), model.head.target))
+    targets.with_context(|| {
+        format!("{}: has no column {:?}, the model's target", csv.display(), model.head.target)
+    })
 }
 
 /// The position of a cell's class; one that the model doesn't know is beyond all of them.

@@ -43,7 +43,11 @@ fn facts(model: &Model) -> Value {
         })
         .collect();
     let classes = model.classes();
-    let named = if classes.len() <= 50 { json!(classes.iter().map(class_text).collect::<Vec<_>>()) } else { Value::Null };
+    let named = if classes.len() <= 50 {
+        json!(classes.iter().map(class_text).collect::<Vec<_>>())
+    } else {
+        Value::Null
+    };
     json!({
         "version": model.head.version,
         "target": model.head.target,

@@ -105,7 +105,9 @@ async fn reach(net: &Net, bootstraps: &[Multiaddr], mdns: bool, output: Output) 
         );
     }
     if reached == 0 && !bootstraps.is_empty() {
-        output.show(&Event::Warning { text: "no bootstrap peer can be reached; looking on the local network".into() });
+        output.show(&Event::Warning {
+            text: "no bootstrap peer can be reached; looking on the local network".into(),
+        });
     }
     Ok(())
 }

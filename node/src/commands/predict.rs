@@ -42,7 +42,8 @@ impl<'m> Printer<'m> {
         if self.format == OutputFormat::Csv {
             let mut columns = vec!["row".to_owned(), "prediction".to_owned()];
             if self.number {
-                columns.extend(["mode", "low", "q1", "median", "q3", "high", "mean", "std"].map(str::to_owned));
+                columns
+                    .extend(["mode", "low", "q1", "median", "q3", "high", "mean", "std"].map(str::to_owned));
             } else {
                 columns.extend(self.keys.iter().map(|key| format!("probability {key}")));
             }
@@ -81,9 +82,9 @@ impl<'m> Printer<'m> {
                     let candle = prediction.candle;
                     cells.push(text(prediction.estimate()));
                     cells.push(if prediction.total == 0 { String::new() } else { plain(&mode) });
-                    for take in [|c: snake::Candle| c.low, |c| c.q1, |c| c.median, |c| c.q3, |c| c.high, |c| c.mean, |c| c.std] {
-                        cells.push(text(candle.map(take)));
-                    }
+                    let values =
+                        candle.map(|c| [c.low, c.q1, c.median, c.q3, c.high, c.mean, c.std].map(Some));
+                    cells.extend(values.unwrap_or([None; 7]).map(text));
                 } else {
                     cells.push(plain(&mode));
                     cells.extend(self.shares(prediction).map(|share| share.to_string()));
@@ -116,5 +117,9 @@ fn plain(value: &Value) -> String {
 
 /// RFC 4180: quoted where it has to be.
 fn csv_cell(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use net::{Net, NetConfig};
 use protocol::{
-    Answer, Counts, Delegation, Identity, MANIFEST_VERSION, Manifest, ManifestBody, Offer, PeerKey, RecordBytes, Request,
-    Signed,
+    Answer, Counts, Delegation, Identity, MANIFEST_VERSION, Manifest, ManifestBody, Offer, PeerKey,
+    RecordBytes, Request, Signed,
 };
 use spec::Published;
 
@@ -59,7 +59,8 @@ pub(crate) fn sign(
 ) -> Result<Announcement> {
     let settings = &operated.file.settings;
     let summary = &published.summary;
-    let bytes = operated.parts().iter().filter_map(|part| std::fs::metadata(part).ok()).map(|file| file.len()).sum();
+    let bytes =
+        operated.parts().iter().filter_map(|part| std::fs::metadata(part).ok()).map(|file| file.len()).sum();
     let sum = |of: fn(&spec::PathSummary) -> u64| summary.paths.iter().map(of).sum();
     let body = ManifestBody {
         version: MANIFEST_VERSION,
@@ -78,8 +79,11 @@ pub(crate) fn sign(
         },
     };
     let manifest = Manifest::sign(operator, body)?;
-    let delegation =
-        Delegation { coordinator: coordinator.unwrap_or_else(|| operator.key()), addresses: Vec::new(), number: 1 };
+    let delegation = Delegation {
+        coordinator: coordinator.unwrap_or_else(|| operator.key()),
+        addresses: Vec::new(),
+        number: 1,
+    };
     let delegation = Signed::sign(operator, manifest.run(), delegation)?;
     Ok(Announcement { manifest, delegation })
 }
@@ -87,7 +91,8 @@ pub(crate) fn sign(
 /// Writes NAME.manifest and NAME.delegation into a folder.
 pub(crate) fn write(announcement: &Announcement, folder: &Path) -> Result<(PathBuf, PathBuf)> {
     let name = &announcement.manifest.body().name;
-    let (manifest, delegation) = (folder.join(format!("{name}.manifest")), folder.join(format!("{name}.delegation")));
+    let (manifest, delegation) =
+        (folder.join(format!("{name}.manifest")), folder.join(format!("{name}.delegation")));
     files::write_whole(&delegation, |out| Ok(out.write_all(announcement.delegation.bytes())?))?;
     files::write_whole(&manifest, |out| Ok(out.write_all(announcement.manifest.bytes())?))?;
     Ok((manifest, delegation))
@@ -105,7 +110,9 @@ fn describe(manifest: &Manifest, published: &Published) {
     for (path, counted) in summary.paths.iter().enumerate() {
         let duplicates = match (counted.duplicates, counted.conflicts) {
             (0, _) => String::new(),
-            (duplicates, conflicts) => format!(" ({duplicates} duplicates dropped, {conflicts} of another class)"),
+            (duplicates, conflicts) => {
+                format!(" ({duplicates} duplicates dropped, {conflicts} of another class)")
+            }
         };
         println!("path {path:<6} {} rows{duplicates}", counted.rows);
     }
@@ -114,7 +121,8 @@ fn describe(manifest: &Manifest, published: &Published) {
 /// Hands the manifest to peers.
 async fn announce(announcement: &Announcement, peers: Vec<net::Multiaddr>) -> Result<()> {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no random numbers from the system: {error}"))?;
+    getrandom::fill(&mut seed)
+        .map_err(|error| anyhow::anyhow!("no random numbers from the system: {error}"))?;
     let (net, _events) = Net::start(NetConfig::new(seed, Vec::new())).await?;
     let offer = Request::Offer(Offer {
         manifest: RecordBytes::from(announcement.manifest.bytes()),

@@ -38,7 +38,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let announcement = sign(&operated, &published, &operator, None)?;
     let (manifest, _) = write(&announcement, folder.path())?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let network = Network { args, operated: &operated, folder: folder.path(), manifest: &manifest, key: &key };
+    let network =
+        Network { args, operated: &operated, folder: folder.path(), manifest: &manifest, key: &key };
     let tally = runtime.block_on(async {
         tokio::select! {
             tally = network.run(&announcement) => tally,
@@ -148,7 +149,8 @@ impl Network<'_> {
     }
 
     fn coordinator(&self) -> Vec<String> {
-        let mut line = strings(&["coordinate", &shown(self.manifest), "--key", &shown(self.key), "--data-dir"]);
+        let mut line =
+            strings(&["coordinate", &shown(self.manifest), "--key", &shown(self.key), "--data-dir"]);
         line.push(shown(&self.folder.join("coordinator")));
         self.finish(line)
     }
@@ -251,12 +253,17 @@ fn summarise(
         let figures = evaluate(&model, part, Some(&holdout_of(&args.file)?))?;
         let figures: Vec<String> = figures
             .iter()
-            .filter_map(|(name, value)| value.as_f64().filter(|_| name != "rows").map(|v| format!("{name} {v:.4}")))
+            .filter_map(|(name, value)| {
+                value.as_f64().filter(|_| name != "rows").map(|v| format!("{name} {v:.4}"))
+            })
             .collect();
         println!("held out    {} rows: {}", published.summary.held_out, figures.join(", "));
     }
     println!("trained on  {trained} rows, {} units", tally.units);
-    println!("peers       1 coordinator, {} volunteers; router verified by {}", args.volunteers, tally.verified);
+    println!(
+        "peers       1 coordinator, {} volunteers; router verified by {}",
+        args.volunteers, tally.verified
+    );
     for (peer, sent) in tally.sent.iter().enumerate() {
         println!("sent        {sent} bytes by {}", name(peer));
     }

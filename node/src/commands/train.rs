@@ -45,14 +45,16 @@ pub(crate) fn threads(asked: Option<u32>) -> usize {
 }
 
 pub(crate) fn spinner() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style =
+        ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     ProgressBar::new_spinner().with_style(style)
 }
 
 fn train(operated: &Operated, spec: &DataSpec, threads: usize, progress: &ProgressBar) -> Result<LocalUnits> {
     let cancel = Cancel::new();
     let description = &operated.file.settings.source;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("the training threads")?;
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("the training threads")?;
     let mut shard = |path: u32| -> Result<Arc<snake::Table>> {
         progress.set_message(format!("reading the shard of path {path}"));
         let mut tables = materialise(spec, description, &operated.source, &[path], &cancel)?;

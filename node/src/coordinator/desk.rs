@@ -8,8 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use net::Verdict;
 use protocol::coordinator::{
-    AfterRun, Coordinator, CoordinatorEffect, CoordinatorEvent, CoordinatorNote, CoordinatorSettings, CoordinatorStart,
-    HeaderAnswer, ReportEnd,
+    AfterRun, Coordinator, CoordinatorEffect, CoordinatorEvent, CoordinatorNote, CoordinatorSettings,
+    CoordinatorStart, HeaderAnswer, ReportEnd,
 };
 use protocol::lease::{LeaseTimes, Says, Statement, Units};
 use protocol::{ContentHash, Delegation, Identity, Manifest, PeerKey, RunId, Signed, Unit};
@@ -17,7 +17,7 @@ use spec::RecordSource;
 use tokio::sync::{mpsc, oneshot};
 
 use super::assembling::{self, Assembly};
-use super::reception::{Answered, Ended, ReceptionId, Received};
+use super::reception::{Answered, Ended, Received, ReceptionId};
 use super::rules::Rules;
 use crate::clock::Clock;
 use crate::events::{Event, Output};
@@ -172,7 +172,8 @@ impl Desk {
             Received::Header { id, length, answer, .. } => {
                 if self.answers.contains_key(&id) || self.ends.contains_key(&id) {
                     // The same report from the same peer is on its way already.
-                    let _ = answer.send(Answered { answer: HeaderAnswer::Busy(1), receipt: None, rules: None });
+                    let _ =
+                        answer.send(Answered { answer: HeaderAnswer::Busy(1), receipt: None, rules: None });
                     return Ok(());
                 }
                 self.answers.insert(id, answer);
@@ -206,7 +207,12 @@ impl Desk {
             Worked::Stored { unit, content, .. } => {
                 if let Some((from, _)) = self.arrived.remove(&(unit, content)) {
                     let Unit { path, layer, .. } = unit;
-                    self.show(&Event::Stored { run: self.run.to_string(), path, layer, from: from.to_string() });
+                    self.show(&Event::Stored {
+                        run: self.run.to_string(),
+                        path,
+                        layer,
+                        from: from.to_string(),
+                    });
                 }
                 CoordinatorEvent::Stored { unit, content }
             }
@@ -215,11 +221,12 @@ impl Desk {
                 CoordinatorEvent::StoreFailed { unit, content, why }
             }
             Worked::Assembled { round, assembly, .. } => {
+                let since = self.assembling_since.take();
                 self.show(&Event::ModelWritten {
                     run: self.run.to_string(),
                     path: self.model.display().to_string(),
                     hash: assembly.hash.to_string(),
-                    seconds: self.assembling_since.take().map_or(0.0, |since| since.elapsed().as_secs_f64()),
+                    seconds: since.map_or(0.0, |since| since.elapsed().as_secs_f64()),
                 });
                 CoordinatorEvent::Assembled { round, model: assembly.hash }
             }
@@ -273,7 +280,8 @@ impl Desk {
                 CoordinatorEffect::Assemble { round } => self.assemble(round),
                 CoordinatorEffect::SyncWith(peer) => {
                     let have = Some(self.machine.table().records().digests());
-                    community.ask_records(peer, protocol::RecordsRequest { run: self.run, have, after: None });
+                    community
+                        .ask_records(peer, protocol::RecordsRequest { run: self.run, have, after: None });
                 }
                 CoordinatorEffect::Note(note) => self.note(&note),
                 CoordinatorEffect::Exit => self.over = true,
@@ -352,9 +360,16 @@ impl Desk {
                 self.show(&Event::Dispute { run, path: unit.path, layer: unit.layer });
             }
             CoordinatorNote::StoreFailed { unit, why } => {
-                self.show(&Event::StoreFailed { run, path: unit.path, layer: unit.layer, reason: why.clone() });
+                self.show(&Event::StoreFailed {
+                    run,
+                    path: unit.path,
+                    layer: unit.layer,
+                    reason: why.clone(),
+                });
             }
-            CoordinatorNote::Complete { model } => self.show(&Event::Complete { run, hash: model.to_string() }),
+            CoordinatorNote::Complete { model } => {
+                self.show(&Event::Complete { run, hash: model.to_string() })
+            }
             other @ (CoordinatorNote::Reopened { .. }
             | CoordinatorNote::AssemblyFailed { .. }
             | CoordinatorNote::Superseded { .. }) => {

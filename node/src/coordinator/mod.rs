@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::desk::{Desk, DeskStart, Worked};
-use self::reception::{Answered, Received};
 pub(crate) use self::opening::RunFiles;
+use self::reception::{Answered, Received};
 use crate::clock::Clock;
 use crate::events::{Event, Output};
 use crate::exit::Refused;
@@ -124,7 +124,11 @@ pub(crate) async fn coordinate(
         }
     }
     let traffic = community.net().traffic();
-    output.show(&Event::Left { units: 0, bytes_sent: traffic.bytes_sent, bytes_received: traffic.bytes_received });
+    output.show(&Event::Left {
+        units: 0,
+        bytes_sent: traffic.bytes_sent,
+        bytes_received: traffic.bytes_received,
+    });
     community.net().shutdown().await;
     Ok(())
 }
@@ -170,7 +174,8 @@ async fn on_heard(
                     desk.hear(&statement, community, identity, clock).await?;
                 }
                 if records.next.is_some() {
-                    community.ask_records(peer, protocol::RecordsRequest { run, have: None, after: records.next });
+                    community
+                        .ask_records(peer, protocol::RecordsRequest { run, have: None, after: records.next });
                 }
             }
         }
@@ -180,11 +185,13 @@ async fn on_heard(
             });
             respond(reply, &answer).await;
         }
-        Heard::Stream { from, stream } => drop(tokio::spawn(reception::receive(from, stream, received.clone()))),
+        Heard::Stream { from, stream } => {
+            drop(tokio::spawn(reception::receive(from, stream, received.clone())))
+        }
         Heard::BadManifest { from, reason } => {
             tracing::warn!("a manifest from {} is refused: {reason}", from.short());
         }
-        Heard::Hello(_) | Heard::Manifest(_) => {}
+        Heard::Manifest(_) => {}
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use net::Stream;
 use protocol::coordinator::{HeaderAnswer, ReportEnd};
 use protocol::{
-    Codec, ContentHash, PeerKey, RecordBytes, ReportAck, ReportHeader, ReportOffer, ReportReply, RunId, Signed, Unit,
+    Codec, ContentHash, PeerKey, RecordBytes, ReportAck, ReportHeader, ReportOffer, ReportReply, RunId,
+    Signed, Unit,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -113,7 +114,9 @@ async fn attempt(from: PeerKey, stream: Stream, desk: &mpsc::Sender<Received>) -
     .await?;
     let report = StoredReport { statement: header.bytes().to_vec(), body };
     let (end, ended) = oneshot::channel();
-    desk.send(Received::Checked { run, id, verdict, report, end }).await.context("the coordinator has ended")?;
+    desk.send(Received::Checked { run, id, verdict, report, end })
+        .await
+        .context("the coordinator has ended")?;
     let Ended { end, receipt } = ended.await.context("nobody answers for this run")?;
     let ack = match end {
         ReportEnd::Stored => ReportAck::Stored(RecordBytes(receipt.unwrap_or_default())),

@@ -62,7 +62,13 @@ impl AddressBook {
 
     /// Whom to dial now so as to have enough neighbours: not oneself, not who is connected, not who failed just now.
     /// Each is then taken as tried; [`connected`](Self::connected) or [`failed`](Self::failed) says how it went.
-    pub(crate) fn to_dial(&mut self, now: u64, me: PeerKey, connected: &[PeerKey], neighbours: usize) -> Vec<PeerKey> {
+    pub(crate) fn to_dial(
+        &mut self,
+        now: u64,
+        me: PeerKey,
+        connected: &[PeerKey],
+        neighbours: usize,
+    ) -> Vec<PeerKey> {
         if neighbours >= NEIGHBOURS_MIN {
             return Vec::new();
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use net::{GossipId, Multiaddr, Net, NetEvent, Reply, Stream, Verdict};
 use protocol::{
-    Address, Answer, Delegation, GossipRecord, Hello, HelloRun, Identity, Manifest, Offer, PeerKey, PeerRecord,
-    RecordBytes, Records, RecordsRequest, Request, RunId, Signed, topic,
+    Address, Answer, Delegation, GossipRecord, Hello, HelloRun, Identity, Manifest, Offer, PeerKey,
+    PeerRecord, RecordBytes, Records, RecordsRequest, Request, RunId, Signed, topic,
 };
 use tokio::sync::mpsc;
 
@@ -41,8 +41,6 @@ pub(crate) enum Wants {
 /// What the owner has to deal with.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    /// A peer's hello is here, so its runs are known (their manifests may still be on the way).
-    Hello(PeerKey),
     /// A run's manifest is here.
     Manifest(RunId),
     /// A manifest was refused: by whom it came, and why.
@@ -265,7 +263,9 @@ impl Community {
                 Vec::new()
             }
             NetEvent::Identified { .. } => Vec::new(),
-            NetEvent::Gossip { topic: name, id, from, bytes, .. } => self.on_gossip(&name, Ticket { id, from }, &bytes).await,
+            NetEvent::Gossip { topic: name, id, from, bytes, .. } => {
+                self.on_gossip(&name, Ticket { id, from }, &bytes).await
+            }
             NetEvent::Request { from, bytes, reply } => self.on_request(from, &bytes, reply).await,
             NetEvent::Stream { from, stream } => vec![Heard::Stream { from, stream }],
         }
@@ -291,7 +291,9 @@ impl Community {
                 Vec::new()
             }
             Ok(record) => {
-                if let (GossipRecord::Delegation(delegation), Some(known)) = (&record, self.runs.get_mut(&run)) {
+                if let (GossipRecord::Delegation(delegation), Some(known)) =
+                    (&record, self.runs.get_mut(&run))
+                {
                     known.take_delegation(delegation.bytes());
                 }
                 vec![Heard::Record { run, record, ticket: Some(ticket) }]
@@ -314,7 +316,8 @@ impl Community {
             }
             Request::Manifest(run) => {
                 let manifest = self.runs.get(&run).and_then(|known| known.manifest.as_ref());
-                let answer = manifest.map_or(Answer::Absent, |m| Answer::Manifest(RecordBytes::from(m.bytes())));
+                let answer =
+                    manifest.map_or(Answer::Absent, |m| Answer::Manifest(RecordBytes::from(m.bytes())));
                 respond(reply, &answer).await;
                 Vec::new()
             }
@@ -330,15 +333,13 @@ impl Community {
     fn on_answer(&mut self, asked: Asked) -> Vec<Heard> {
         let Asked { peer, what, answer } = asked;
         match (what, answer) {
-            (Question::Hello, Ok(Answer::Hello(hello))) => {
-                let mut heard = self.on_hello(peer, hello);
-                heard.push(Heard::Hello(peer));
-                heard
-            }
+            (Question::Hello, Ok(Answer::Hello(hello))) => self.on_hello(peer, hello),
             (Question::Manifest(run), Ok(Answer::Manifest(bytes))) => {
                 self.on_manifest(peer, Some(run), bytes.as_slice()).1
             }
-            (Question::Records(run), Ok(Answer::Records(records))) => vec![Heard::Records { run, peer, records }],
+            (Question::Records(run), Ok(Answer::Records(records))) => {
+                vec![Heard::Records { run, peer, records }]
+            }
             (Question::Dial, Err(reason)) => {
                 tracing::debug!("{} can't be reached: {reason}", peer.short());
                 let now = self.clock.now().0;
@@ -382,13 +383,19 @@ impl Community {
         heard
     }
 
-    fn on_manifest(&mut self, from: PeerKey, run: Option<RunId>, bytes: &[u8]) -> (Result<(), String>, Vec<Heard>) {
-        let opened = Manifest::open(bytes).map_err(|error| error.to_string()).and_then(|manifest| {
-            match run {
-                Some(run) if run != manifest.run() => Err(format!("asked for run {} and got {}", run.short(), manifest.run().short())),
+    fn on_manifest(
+        &mut self,
+        from: PeerKey,
+        run: Option<RunId>,
+        bytes: &[u8],
+    ) -> (Result<(), String>, Vec<Heard>) {
+        let opened =
+            Manifest::open(bytes).map_err(|error| error.to_string()).and_then(|manifest| match run {
+                Some(run) if run != manifest.run() => {
+                    Err(format!("asked for run {} and got {}", run.short(), manifest.run().short()))
+                }
                 _ => Ok(Arc::new(manifest)),
-            }
-        });
+            });
         match opened {
             Ok(manifest) => {
                 let run = manifest.run();
@@ -407,7 +414,8 @@ impl Community {
         }
         match self.on_manifest(from, None, offer.manifest.as_slice()) {
             (Ok(()), heard) => {
-                let run = heard.iter().find_map(|h| if let Heard::Manifest(run) = h { Some(*run) } else { None });
+                let run =
+                    heard.iter().find_map(|h| if let Heard::Manifest(run) = h { Some(*run) } else { None });
                 if let Some(known) = run.and_then(|run| self.runs.get_mut(&run)) {
                     known.take_delegation(offer.delegation.as_slice());
                 }
@@ -419,8 +427,9 @@ impl Community {
 
     fn hello(&self) -> Hello {
         let own = self.own_record.as_ref().map(|record| RecordBytes::from(record.bytes()));
-        let mut hello =
-            Hello { runs: self.runs.iter().filter_map(|(run, known)| known.hello(*run, own.as_ref())).collect() };
+        let mut hello = Hello {
+            runs: self.runs.iter().filter_map(|(run, known)| known.hello(*run, own.as_ref())).collect(),
+        };
         hello.fit();
         hello
     }
@@ -447,7 +456,8 @@ impl Community {
         let (net, answered) = (self.net.clone(), self.answered.clone());
         tokio::spawn(async move {
             if let Err(error) = net.dial_peer(peer, addresses).await {
-                let _ = answered.send(Asked { peer, what: Question::Dial, answer: Err(error.to_string()) }).await;
+                let _ =
+                    answered.send(Asked { peer, what: Question::Dial, answer: Err(error.to_string()) }).await;
             }
         });
     }

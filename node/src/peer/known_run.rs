@@ -50,7 +50,8 @@ impl KnownRun {
         if delegation.signed_by(manifest.operator()).is_err() {
             return false;
         }
-        let newer = self.delegation.as_ref().is_none_or(|known| known.value().number < delegation.value().number);
+        let newer =
+            self.delegation.as_ref().is_none_or(|known| known.value().number < delegation.value().number);
         if newer {
             self.delegation = Some(delegation);
         }
@@ -67,7 +68,8 @@ impl KnownRun {
         let manifest = self.manifest.as_ref()?;
         let connected: Vec<PeerKey> = self.members.iter().copied().collect();
         let others = self.book.to_share(&connected, SHARED_RECORDS);
-        let peers = own_record.cloned().into_iter().chain(others.into_iter().map(|r| RecordBytes::from(r.bytes())));
+        let peers =
+            own_record.cloned().into_iter().chain(others.into_iter().map(|r| RecordBytes::from(r.bytes())));
         Some(HelloRun {
             run,
             name: manifest.body().name.clone(),

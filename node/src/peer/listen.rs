@@ -44,8 +44,10 @@ pub(crate) async fn start_net(
     };
     let addresses: Vec<Multiaddr> = asked.iter().map(|text| address(text)).collect::<Result<_>>()?;
     let remembered = listening.memory.map(remembered).unwrap_or_default();
-    let again: Vec<Multiaddr> =
-        addresses.iter().map(|a| remembered.get(&a.to_string()).cloned().unwrap_or_else(|| a.clone())).collect();
+    let again: Vec<Multiaddr> = addresses
+        .iter()
+        .map(|a| remembered.get(&a.to_string()).cloned().unwrap_or_else(|| a.clone()))
+        .collect();
     let config = |listen: Vec<Multiaddr>| {
         let mut config = NetConfig::new(*identity.seed(), listen);
         config.mdns = listening.mdns;

@@ -6,7 +6,6 @@ mod known_run;
 mod listen;
 mod statements;
 
-pub(crate) use community::{Community, Heard, Ticket, Wants, open_delegation, respond};
-pub(crate) use known_run::KnownRun;
+pub(crate) use community::{Community, Heard, Wants, open_delegation, respond};
 pub(crate) use listen::{Listening, address, start_net};
 pub(crate) use statements::{opened, sign, statement, verdict};

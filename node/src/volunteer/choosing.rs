@@ -21,7 +21,10 @@ pub(crate) struct Choice {
 ///
 /// # Errors
 /// [`Refused`] when a run fits but is not the operator's, [`Usage`] when several fit.
-pub(crate) fn choose(choice: &Choice, runs: &BTreeMap<RunId, Arc<Manifest>>) -> Result<Option<Arc<Manifest>>> {
+pub(crate) fn choose(
+    choice: &Choice,
+    runs: &BTreeMap<RunId, Arc<Manifest>>,
+) -> Result<Option<Arc<Manifest>>> {
     let named: Vec<&Arc<Manifest>> = runs.values().filter(|manifest| is_named(choice, manifest)).collect();
     let fitting: Vec<&Arc<Manifest>> = named
         .iter()
@@ -39,8 +42,10 @@ pub(crate) fn choose(choice: &Choice, runs: &BTreeMap<RunId, Arc<Manifest>>) -> 
         .into()),
         ([], _, _) => Ok(None),
         (several, _, _) => {
-            let list: Vec<String> =
-                several.iter().map(|manifest| format!("  --run {}   {}", manifest.run().short(), manifest.title())).collect();
+            let list: Vec<String> = several
+                .iter()
+                .map(|manifest| format!("  --run {}   {}", manifest.run().short(), manifest.title()))
+                .collect();
             Err(Usage(format!("several runs are open; choose one:\n{}", list.join("\n"))).into())
         }
     }

@@ -21,7 +21,12 @@ pub(crate) struct Delivered {
 }
 
 /// Offers a report to the coordinator. Whatever goes wrong on the way is [`OfferAnswer::Unreachable`]: it is offered again.
-pub(crate) async fn deliver(net: &Net, to: PeerKey, addresses: Vec<Multiaddr>, report: &StoredReport) -> Delivered {
+pub(crate) async fn deliver(
+    net: &Net,
+    to: PeerKey,
+    addresses: Vec<Multiaddr>,
+    report: &StoredReport,
+) -> Delivered {
     match attempt(net, to, addresses, report).await {
         Ok(delivered) => delivered,
         Err(error) => {
@@ -31,7 +36,12 @@ pub(crate) async fn deliver(net: &Net, to: PeerKey, addresses: Vec<Multiaddr>, r
     }
 }
 
-async fn attempt(net: &Net, to: PeerKey, addresses: Vec<Multiaddr>, report: &StoredReport) -> Result<Delivered> {
+async fn attempt(
+    net: &Net,
+    to: PeerKey,
+    addresses: Vec<Multiaddr>,
+    report: &StoredReport,
+) -> Result<Delivered> {
     net.dial_peer(to, addresses).await?;
     let mut frames = Frames::new(net.open_stream(to).await?, PATIENCE);
     let offer = ReportOffer {

@@ -25,7 +25,11 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Opens the outbox of a run and says what is in it.
-    pub(crate) fn open(folder: &Path, run: RunId, fingerprint: Fingerprint) -> Result<(Self, Vec<OutboxItem>)> {
+    pub(crate) fn open(
+        folder: &Path,
+        run: RunId,
+        fingerprint: Fingerprint,
+    ) -> Result<(Self, Vec<OutboxItem>)> {
         files::make_folder(folder)?;
         let hash = Box::new(move |unit: Unit, body: &[u8]| content_hash(&fingerprint, unit, body));
         let reports = ReportFolder::new(Box::new(RealDisk), folder, protocol::limits::REPORT_BYTES, hash);
@@ -40,7 +44,13 @@ impl Outbox {
     }
 
     /// Keeps a report. A full disk is no reason to lose it: it is then kept in memory, and the error says so.
-    pub(crate) fn keep(&mut self, identity: &Identity, unit: Unit, content: ContentHash, body: Vec<u8>) -> Result<()> {
+    pub(crate) fn keep(
+        &mut self,
+        identity: &Identity,
+        unit: Unit,
+        content: ContentHash,
+        body: Vec<u8>,
+    ) -> Result<()> {
         let length = body.len() as u64;
         let header = ReportHeader { unit, content, length, claim: 0, finished: unix_millis() };
         let header = Signed::sign(identity, self.run, header)?;

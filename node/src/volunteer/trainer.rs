@@ -80,10 +80,19 @@ impl Trainer {
 /// no more shards are in memory than allowed.
 type Current = Option<(u32, Prepared)>;
 
-fn work(store: &ShardStore, pool: &rayon::ThreadPool, mut jobs: mpsc::Receiver<Job>, done: &mpsc::Sender<Done>) {
+fn work(
+    store: &ShardStore,
+    pool: &rayon::ThreadPool,
+    mut jobs: mpsc::Receiver<Job>,
+    done: &mpsc::Sender<Done>,
+) {
     let mut current: Current = None;
     while let Some(job) = jobs.blocking_recv() {
-        let outcome = if job.cancel.is_cancelled() { Outcome::Cancelled } else { train(store, pool, &mut current, &job) };
+        let outcome = if job.cancel.is_cancelled() {
+            Outcome::Cancelled
+        } else {
+            train(store, pool, &mut current, &job)
+        };
         let shards = Shards {
             in_memory: store.in_memory().into_iter().collect(),
             on_disk: store.on_disk().into_iter().collect(),
@@ -112,9 +121,8 @@ fn train(store: &ShardStore, pool: &rayon::ThreadPool, current: &mut Current, jo
     let rows = table.rows() as u64;
     let (_, prepared) =
         current.get_or_insert_with(|| (path, pool.install(|| Prepared::new(table, spec.training.profile))));
-    let trained = pool.install(|| {
-        train_unit_of(spec, store.fingerprint(), prepared, path, job.unit.layer, &job.cancel)
-    });
+    let trained = pool
+        .install(|| train_unit_of(spec, store.fingerprint(), prepared, path, job.unit.layer, &job.cancel));
     match trained {
         Ok(buckets) => match encode_report(&buckets) {
             Ok(report) => {

@@ -11,7 +11,9 @@ use protocol::lease::{LeaseTimes, Outcome as Merged, Says, Statement, Units};
 use protocol::volunteer::{
     OfferAnswer, Volunteer, VolunteerEffect, VolunteerEvent, VolunteerNote, VolunteerSettings, VolunteerStart,
 };
-use protocol::{Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, RecordBytes, RecordsRequest, Unit};
+use protocol::{
+    Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, RecordBytes, RecordsRequest, Unit,
+};
 use snake::Cancel;
 use spec::ShardStore;
 use tokio::sync::mpsc;
@@ -194,13 +196,17 @@ impl Worker<'_> {
                 self.pages.remove(&peer);
                 self.handle(VolunteerEvent::PeerGone(peer)).await?;
             }
-            Heard::Member { run: of, peer } if of == run => self.handle(VolunteerEvent::PeerSeen(peer)).await?,
+            Heard::Member { run: of, peer } if of == run => {
+                self.handle(VolunteerEvent::PeerSeen(peer)).await?
+            }
             Heard::Record { run: of, record, ticket } => {
                 let verdict = match (of == run, record) {
-                    (true, record @ GossipRecord::Delegation(_)) | (true, record) => match statement(record) {
-                        Some(statement) => self.hear(&statement).await?,
-                        None => Verdict::Ignore,
-                    },
+                    (true, record @ GossipRecord::Delegation(_)) | (true, record) => {
+                        match statement(record) {
+                            Some(statement) => self.hear(&statement).await?,
+                            None => Verdict::Ignore,
+                        }
+                    }
                     (false, _) => Verdict::Ignore,
                 };
                 self.community.verdict(ticket, verdict).await;
@@ -231,11 +237,7 @@ impl Worker<'_> {
                 tracing::warn!("a manifest from {} is refused: {reason}", from.short());
             }
             // A volunteer takes no reports: the stream is closed.
-            Heard::Stream { .. }
-            | Heard::Hello(_)
-            | Heard::Manifest(_)
-            | Heard::Member { .. }
-            | Heard::Records { .. } => {}
+            Heard::Stream { .. } | Heard::Manifest(_) | Heard::Member { .. } | Heard::Records { .. } => {}
         }
         Ok(())
     }
@@ -299,7 +301,8 @@ impl Worker<'_> {
             let mut more = Vec::new();
             match effect {
                 VolunteerEffect::Say(says) => {
-                    let statement = sign(&self.identity, run, says).context("a record could not be signed")?;
+                    let statement =
+                        sign(&self.identity, run, says).context("a record could not be signed")?;
                     self.community.gossip(run, statement.bytes()).await;
                     self.machine.hear(self.clock.now(), &statement, &mut more);
                 }
@@ -346,7 +349,8 @@ impl Worker<'_> {
     /// Delivers a report in a task of its own; the machine bounds how many do so at once.
     fn offer(&self, unit: Unit, content: ContentHash, to: PeerKey) {
         let addresses = self.community.addresses(self.manifest.run(), to);
-        let (net, deliveries, outbox) = (self.community.net().clone(), self.deliveries.clone(), self.outbox.clone());
+        let (net, deliveries, outbox) =
+            (self.community.net().clone(), self.deliveries.clone(), self.outbox.clone());
         tokio::spawn(async move {
             let report = tokio::task::spawn_blocking(move || outbox.get(unit, content)).await;
             let delivered = match report {
@@ -378,7 +382,9 @@ impl Worker<'_> {
         self.jobs.values().for_each(Cancel::cancel);
         let run = self.manifest.run();
         let peers = self.community.known_addresses(run);
-        if let Err(error) = files::write_whole(&folder.join("peers"), |out| Ok(out.write_all(&join_records(&peers))?)) {
+        if let Err(error) =
+            files::write_whole(&folder.join("peers"), |out| Ok(out.write_all(&join_records(&peers))?))
+        {
             tracing::warn!("the neighbours' addresses can't be remembered: {error:#}");
         }
         let traffic = self.community.net().traffic();
@@ -410,7 +416,9 @@ fn split_records(bytes: &[u8]) -> Vec<&[u8]> {
     let mut records = Vec::new();
     let mut rest = bytes;
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let Some((record, next)) = after.split_at_checked(u32::from_le_bytes(*length) as usize) else { break };
+        let Some((record, next)) = after.split_at_checked(u32::from_le_bytes(*length) as usize) else {
+            break;
+        };
         records.push(record);
         rest = next;
     }

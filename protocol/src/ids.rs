@@ -100,6 +100,11 @@ id32!(
     RunId,
     "a run id"
 );
+impl RunId {
+    /// No run: 32 zero bytes, in records that are about a peer and not about a run.
+    pub const NONE: Self = Self([0; 32]);
+}
+
 id32!(
     /// What a unit's buckets are: BLAKE3 over fingerprint, unit and canonical buckets.
     ContentHash,

@@ -15,6 +15,7 @@
 //! | `schema`, `table`, `batch`, `value` | columns: of a shard to train on ([`Table`]), of rows to predict ([`RowBatch`]) |
 //! | `literal`, `measure`, `text` | literals: their form in files and reports, what they say of a value |
 //! | `bucket`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
+//! | `train`, `bits` | from a shard's table to the buckets of a layer ([`train_unit`]) |
 //! | `model`, `file` | a whole [`Model`], and `model.json` as an interchange format: read, or written piece by piece ([`ModelWriter`]) |
 //! | `program`, `predict`, `candle` | literals compiled for columns, chains walked and votes counted for many rows at once ([`Predictor`]) |
 //! | `metrics` | how good predictions were |
@@ -40,6 +41,7 @@
 //! ```
 
 mod batch;
+mod bits;
 mod bucket;
 mod cancel;
 mod candle;
@@ -57,6 +59,7 @@ mod settings;
 mod stream;
 mod table;
 mod text;
+mod train;
 mod value;
 
 pub use batch::{BatchError, RowBatch, RowBatchBuilder};
@@ -69,10 +72,11 @@ pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
 pub use metrics::{ClassMetrics, NumberMetrics, class_metrics, number_metrics};
 pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
 pub use predict::{Lookalike, Prediction, Predictor};
-pub use profile::Profile;
+pub use profile::{Profile, TextStatistics, UnknownProfile};
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};
-pub use settings::Training;
+pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};
 pub use table::{Cell, Column, Table, TableBuilder, TableError, TargetColumn, TargetValue, TextColumn};
 pub use text::number_text;
+pub use train::{Prepared, TrainError, UnitJob, train_unit};
 pub use value::Value;

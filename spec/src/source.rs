@@ -65,4 +65,10 @@ pub trait RecordReader: Send {
     /// # Errors
     /// [`SourceError`] naming part and line.
     fn next(&mut self, record: &mut Record) -> Result<bool, SourceError>;
+
+    /// How many malformed records were left out so far in this pass. Each used up its ordinal, so the ordinals that
+    /// [`next`](Self::next) gives simply jump over them.
+    fn skipped(&self) -> u64 {
+        0
+    }
 }

@@ -1,0 +1,375 @@
+//! One run at the coordinator: feeds its decisions and does what they ask for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use net::Verdict;
+use protocol::coordinator::{
+    AfterRun, Coordinator, CoordinatorEffect, CoordinatorEvent, CoordinatorNote, CoordinatorSettings, CoordinatorStart,
+    HeaderAnswer, ReportEnd,
+};
+use protocol::lease::{LeaseTimes, Says, Statement, Units};
+use protocol::{ContentHash, Delegation, Identity, Manifest, PeerKey, RunId, Signed, Unit};
+use spec::RecordSource;
+use tokio::sync::{mpsc, oneshot};
+
+use super::assembling::{self, Assembly};
+use super::reception::{Answered, Ended, ReceptionId, Received};
+use super::rules::Rules;
+use crate::clock::Clock;
+use crate::events::{Event, Output};
+use crate::peer::{Community, sign, verdict};
+use crate::report_folder::{ReportFolder, ReportName, StoredReport};
+
+/// What a desk's helpers tell the loop.
+pub(crate) enum Worked {
+    /// A report is on disk.
+    Stored { run: RunId, unit: Unit, content: ContentHash },
+    /// It could not be put there.
+    StoreFailed { run: RunId, unit: Unit, content: ContentHash, why: String },
+    /// The model is written.
+    Assembled { run: RunId, round: u64, assembly: Assembly },
+    /// It could not be.
+    AssemblyFailed { run: RunId, round: u64, why: assembling::Failed },
+}
+
+/// What a desk starts from: its run's files were read and its source looked through.
+pub(crate) struct DeskStart {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) delegation: Signed<Delegation>,
+    pub(crate) source: Option<Arc<dyn RecordSource>>,
+    pub(crate) folder: Arc<ReportFolder>,
+    /// Reports that lie in the folder and passed the check, by unit and order.
+    pub(crate) reports: BTreeMap<Unit, Vec<ReportName>>,
+    pub(crate) model: PathBuf,
+}
+
+/// One run.
+pub(crate) struct Desk {
+    run: RunId,
+    rules: Arc<Rules>,
+    machine: Coordinator,
+    source: Option<Arc<dyn RecordSource>>,
+    folder: Arc<ReportFolder>,
+    reports: BTreeMap<Unit, Vec<ReportName>>,
+    model: PathBuf,
+    assembling_since: Option<Instant>,
+    /// Offers that wait for the machine's answer, and reports for its last word.
+    answers: BTreeMap<ReceptionId, oneshot::Sender<Answered>>,
+    ends: BTreeMap<ReceptionId, oneshot::Sender<Ended>>,
+    /// Checked reports until they are stored or refused; as many as the machine lets in.
+    arrived: BTreeMap<(Unit, ContentHash), (PeerKey, StoredReport)>,
+    worked: mpsc::Sender<Worked>,
+    output: Output,
+    over: bool,
+}
+
+impl Desk {
+    /// Opens the desk of a run.
+    pub(crate) async fn open(
+        start: DeskStart,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+        (lease, after_run): (LeaseTimes, AfterRun),
+        worked: mpsc::Sender<Worked>,
+        output: Output,
+    ) -> Result<Self> {
+        let DeskStart { rules, delegation, source, folder, reports, model } = start;
+        let manifest = &rules.manifest;
+        let spec = manifest.spec();
+        let rows: Vec<u64> = spec.shards.iter().map(|shard| shard.rows).collect();
+        let units = Arc::new(Units::new(&rows, spec.training.layers)?);
+        let mut effects = Vec::new();
+        let machine = Coordinator::new(
+            clock.now(),
+            CoordinatorStart {
+                me: identity.key(),
+                operator: manifest.operator(),
+                delegation: Arc::new(delegation.into()),
+                report_limits: (0u32..).zip(&rows).map(|(path, _)| rules.limits(path).bytes).collect(),
+                stored: reports.values().flatten().map(|name| (name.unit, name.content)).collect(),
+                units,
+                settings: CoordinatorSettings { lease, after_run, ..CoordinatorSettings::default() },
+            },
+            &mut effects,
+        )?;
+        let mut desk = Self {
+            run: manifest.run(),
+            rules,
+            machine,
+            source,
+            folder,
+            reports,
+            model,
+            assembling_since: None,
+            answers: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            worked,
+            output,
+            over: false,
+        };
+        desk.show_progress();
+        desk.act(effects, community, identity, clock).await?;
+        Ok(desk)
+    }
+
+    /// The run's manifest.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.rules.manifest
+    }
+
+    /// Whether the run is over, announced, and nothing is left to be done.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The machine, for looking at.
+    pub(crate) fn machine(&self) -> &Coordinator {
+        &self.machine
+    }
+
+    /// Takes a statement; says what it is worth to the peer that passed it on.
+    pub(crate) async fn hear(
+        &mut self,
+        statement: &Arc<Statement>,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+    ) -> Result<Verdict> {
+        let mut effects = Vec::new();
+        let outcome = self.machine.hear(clock.now(), statement, &mut effects);
+        self.act(effects, community, identity, clock).await?;
+        Ok(verdict(&outcome))
+    }
+
+    /// Takes an event.
+    pub(crate) async fn handle(
+        &mut self,
+        event: CoordinatorEvent,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+    ) -> Result<()> {
+        let mut effects = Vec::new();
+        self.machine.handle(clock.now(), event, &mut effects);
+        self.act(effects, community, identity, clock).await
+    }
+
+    /// Takes what a reception has to say.
+    pub(crate) async fn received(
+        &mut self,
+        received: Received,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+    ) -> Result<()> {
+        let event = match received {
+            Received::Header { id, length, answer, .. } => {
+                if self.answers.contains_key(&id) || self.ends.contains_key(&id) {
+                    // The same report from the same peer is on its way already.
+                    let _ = answer.send(Answered { answer: HeaderAnswer::Busy(1), receipt: None, rules: None });
+                    return Ok(());
+                }
+                self.answers.insert(id, answer);
+                let ReceptionId { from, unit, content } = id;
+                CoordinatorEvent::HeaderArrived { from, unit, content, length }
+            }
+            Received::Failed { id: ReceptionId { from, unit, content }, .. } => {
+                CoordinatorEvent::ReceptionFailed { from, unit, content }
+            }
+            Received::Checked { id, verdict, report, end, .. } => {
+                let ReceptionId { from, unit, content } = id;
+                self.ends.insert(id, end);
+                if verdict.is_ok() {
+                    self.arrived.insert((unit, content), (from, report));
+                }
+                CoordinatorEvent::Checked { from, unit, content, verdict }
+            }
+        };
+        self.handle(event, community, identity, clock).await
+    }
+
+    /// Takes what a helper has done.
+    pub(crate) async fn worked(
+        &mut self,
+        worked: Worked,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+    ) -> Result<()> {
+        let event = match worked {
+            Worked::Stored { unit, content, .. } => {
+                if let Some((from, _)) = self.arrived.remove(&(unit, content)) {
+                    let Unit { path, layer, .. } = unit;
+                    self.show(&Event::Stored { run: self.run.to_string(), path, layer, from: from.to_string() });
+                }
+                CoordinatorEvent::Stored { unit, content }
+            }
+            Worked::StoreFailed { unit, content, why, .. } => {
+                self.arrived.remove(&(unit, content));
+                CoordinatorEvent::StoreFailed { unit, content, why }
+            }
+            Worked::Assembled { round, assembly, .. } => {
+                self.show(&Event::ModelWritten {
+                    run: self.run.to_string(),
+                    path: self.model.display().to_string(),
+                    hash: assembly.hash.to_string(),
+                    seconds: self.assembling_since.take().map_or(0.0, |since| since.elapsed().as_secs_f64()),
+                });
+                CoordinatorEvent::Assembled { round, model: assembly.hash }
+            }
+            Worked::AssemblyFailed { round, why, .. } => {
+                if let assembling::Failed::Refused(reason) = why {
+                    return Err(crate::exit::Refused(reason).into());
+                }
+                CoordinatorEvent::AssemblyFailed { round, why: why.to_string() }
+            }
+        };
+        self.handle(event, community, identity, clock).await
+    }
+
+    /// Does what the decisions ask for, in their order; what it says comes back to it at once.
+    async fn act(
+        &mut self,
+        effects: Vec<CoordinatorEffect>,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+    ) -> Result<()> {
+        let mut todo: std::collections::VecDeque<CoordinatorEffect> = effects.into();
+        while let Some(effect) = todo.pop_front() {
+            match effect {
+                CoordinatorEffect::Say(says) => {
+                    let complete = matches!(says, Says::Complete(_));
+                    let statement = sign(identity, self.run, says).context("a record could not be signed")?;
+                    community.gossip(self.run, statement.bytes()).await;
+                    let mut more = Vec::new();
+                    self.machine.hear(clock.now(), &statement, &mut more);
+                    more.into_iter().rev().for_each(|effect| todo.push_front(effect));
+                    if complete && let Says::Complete(said) = statement.says() {
+                        tracing::info!("run {}: complete, model {}", self.run.short(), said.model.short());
+                    }
+                }
+                CoordinatorEffect::Answer { to, unit, content, answer } => {
+                    let receipt = self.receipt(&unit).filter(|_| answer == HeaderAnswer::Have);
+                    let rules = (answer == HeaderAnswer::Send).then(|| Arc::clone(&self.rules));
+                    if let Some(waiting) = self.answers.remove(&ReceptionId { from: to, unit, content }) {
+                        let _ = waiting.send(Answered { answer, receipt, rules });
+                    }
+                }
+                CoordinatorEffect::End { to, unit, content, end } => {
+                    let receipt = self.receipt(&unit).filter(|_| end == ReportEnd::Stored);
+                    if let Some(waiting) = self.ends.remove(&ReceptionId { from: to, unit, content }) {
+                        let _ = waiting.send(Ended { end, receipt });
+                    }
+                }
+                CoordinatorEffect::Store { unit, content } => self.store(unit, content),
+                CoordinatorEffect::Drop { unit, content } => self.discard(unit, content),
+                CoordinatorEffect::Assemble { round } => self.assemble(round),
+                CoordinatorEffect::SyncWith(peer) => {
+                    let have = Some(self.machine.table().records().digests());
+                    community.ask_records(peer, protocol::RecordsRequest { run: self.run, have, after: None });
+                }
+                CoordinatorEffect::Note(note) => self.note(&note),
+                CoordinatorEffect::Exit => self.over = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn receipt(&self, unit: &Unit) -> Option<Vec<u8>> {
+        self.machine.receipt(unit).map(|statement| statement.bytes().to_vec())
+    }
+
+    /// Puts a report on disk, off the loop.
+    fn store(&mut self, unit: Unit, content: ContentHash) {
+        let (run, folder, worked) = (self.run, Arc::clone(&self.folder), self.worked.clone());
+        let names = self.reports.entry(unit).or_default();
+        let order = names.last().map_or(0, |name| name.order.saturating_add(1));
+        let name = ReportName { order, unit, content };
+        let Some((_, report)) = self.arrived.get(&(unit, content)) else { return };
+        names.push(name);
+        let report = report.clone();
+        tokio::task::spawn_blocking(move || {
+            let done = match folder.put(name, &report) {
+                Ok(()) => Worked::Stored { run, unit, content },
+                Err(error) => Worked::StoreFailed { run, unit, content, why: error.to_string() },
+            };
+            let _ = worked.blocking_send(done);
+        });
+    }
+
+    /// Takes a report out of the folder.
+    fn discard(&mut self, unit: Unit, content: ContentHash) {
+        let names = self.reports.entry(unit).or_default();
+        for name in names.extract_if(.., |name| name.content == content) {
+            if let Err(error) = self.folder.remove(name) {
+                tracing::warn!("a report of {unit} that is no longer wanted can't be removed: {error}");
+            }
+        }
+    }
+
+    /// Writes the model, off the loop.
+    fn assemble(&mut self, round: u64) {
+        self.assembling_since = Some(Instant::now());
+        let accepted: BTreeMap<Unit, ReportName> = self
+            .machine
+            .stored()
+            .filter_map(|(unit, content)| {
+                let names = self.reports.get(&unit)?;
+                names.iter().find(|name| name.content == content).map(|name| (unit, *name))
+            })
+            .collect();
+        let (run, worked) = (self.run, self.worked.clone());
+        let (rules, folder, source, model) =
+            (Arc::clone(&self.rules), Arc::clone(&self.folder), self.source.clone(), self.model.clone());
+        tokio::task::spawn_blocking(move || {
+            let done = match assembling::assemble(&rules, source.as_deref(), &folder, &accepted, &model) {
+                Ok(assembly) => Worked::Assembled { run, round, assembly },
+                Err(why) => Worked::AssemblyFailed { run, round, why },
+            };
+            let _ = worked.blocking_send(done);
+        });
+    }
+
+    fn note(&self, note: &CoordinatorNote) {
+        let run = self.run.to_string();
+        match note {
+            CoordinatorNote::Accepted { .. } => self.show_progress(),
+            CoordinatorNote::Refused { from, unit, why } => self.show(&Event::ReportRefused {
+                run,
+                path: unit.path,
+                layer: unit.layer,
+                from: from.to_string(),
+                reason: why.clone(),
+            }),
+            CoordinatorNote::Disputed { unit, .. } => {
+                self.show(&Event::Dispute { run, path: unit.path, layer: unit.layer });
+            }
+            CoordinatorNote::StoreFailed { unit, why } => {
+                self.show(&Event::StoreFailed { run, path: unit.path, layer: unit.layer, reason: why.clone() });
+            }
+            CoordinatorNote::Complete { model } => self.show(&Event::Complete { run, hash: model.to_string() }),
+            other @ (CoordinatorNote::Reopened { .. }
+            | CoordinatorNote::AssemblyFailed { .. }
+            | CoordinatorNote::Superseded { .. }) => {
+                self.show(&Event::Warning { text: format!("run {}: {other}", self.run.short()) });
+            }
+        }
+    }
+
+    fn show_progress(&self) {
+        let units = self.machine.table().units().len() as u64;
+        let units_done = self.machine.stored().count() as u64;
+        self.show(&Event::Progress { run: self.run.to_string(), units_done, units });
+    }
+
+    fn show(&self, event: &Event) {
+        self.output.show(event);
+    }
+}

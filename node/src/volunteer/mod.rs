@@ -1,0 +1,10 @@
+//! The volunteer: finds a run, trains its units, delivers reports. One loop; training, disk and deliveries beside it.
+
+mod choosing;
+mod deliver;
+mod outbox;
+mod trainer;
+mod working;
+
+pub(crate) use choosing::{Choice, choose};
+pub(crate) use working::{Settings, work};

@@ -1,0 +1,432 @@
+//! Working on a run: the decisions' events and effects, connected to network, trainer, outbox.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use net::Verdict;
+use protocol::lease::{LeaseTimes, Outcome as Merged, Says, Statement, Units};
+use protocol::volunteer::{
+    OfferAnswer, Volunteer, VolunteerEffect, VolunteerEvent, VolunteerNote, VolunteerSettings, VolunteerStart,
+};
+use protocol::{Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, RecordBytes, RecordsRequest, Unit};
+use snake::Cancel;
+use spec::io::ShardStore;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::deliver::{Delivered, deliver};
+use super::outbox::Outbox;
+use super::trainer::{Done, Job, Outcome, Trainer};
+use crate::clock::{Clock, unix_millis};
+use crate::events::{Event, Output};
+use crate::exit::Refused;
+use crate::files;
+use crate::peer::{Community, Heard, opened, respond, sign, statement};
+
+/// How often time passes for the decisions.
+const TICK: Duration = Duration::from_millis(150);
+/// Finished jobs and deliveries that wait for the loop. They wait when it is full.
+const INBOX: usize = 16;
+/// Neighbours' pages of records that are asked for in a row.
+const PAGES_MAX: u32 = 256;
+
+/// How to work.
+pub(crate) struct Settings {
+    pub(crate) identity: Identity,
+    pub(crate) lease: LeaseTimes,
+    pub(crate) threads: usize,
+    /// The run's own folder.
+    pub(crate) folder: PathBuf,
+    /// Whether to stay when the run is complete.
+    pub(crate) stay: bool,
+    pub(crate) output: Output,
+}
+
+/// Why the work is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Complete,
+    Stopped,
+}
+
+struct Worker<'c> {
+    community: &'c mut Community,
+    machine: Volunteer,
+    manifest: Arc<Manifest>,
+    identity: Identity,
+    clock: Clock,
+    trainer: Trainer,
+    outbox: Outbox,
+    output: Output,
+    jobs: BTreeMap<Unit, Cancel>,
+    /// Reports just made, until the machine says that they are to be kept.
+    made: BTreeMap<(Unit, ContentHash), Vec<u8>>,
+    deliveries: mpsc::Sender<(Unit, Delivered)>,
+    pages: BTreeMap<PeerKey, u32>,
+    checks: u64,
+    units: u64,
+    complete: bool,
+}
+
+/// Works on a run until it is complete, or until `stop` resolves; then gives back what it holds.
+pub(crate) async fn work(
+    community: &mut Community,
+    manifest: Arc<Manifest>,
+    store: Arc<ShardStore>,
+    settings: Settings,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    let Settings { identity, lease, threads, folder, stay, output } = settings;
+    let run = manifest.run();
+    let spec = manifest.spec();
+    let rows: Vec<u64> = spec.shards.iter().map(|shard| shard.rows).collect();
+    let units = Arc::new(Units::new(&rows, spec.training.layers)?);
+    let clock = Clock::start();
+    let (outbox, items) = Outbox::open(&folder.join("outbox"), run, store.fingerprint())?;
+    let (done_in, mut done) = mpsc::channel(INBOX);
+    let (delivered_in, mut delivered) = mpsc::channel(INBOX);
+    let trainer = Trainer::start(store, threads, done_in)?;
+    let me = identity.key();
+    let machine = Volunteer::new(
+        clock.now(),
+        VolunteerStart {
+            me,
+            run,
+            operator: manifest.operator(),
+            units,
+            counter: unix_millis(),
+            seed: u64::from_le_bytes(*me.as_bytes().first_chunk().unwrap_or(&[0; 8])),
+            outbox: items,
+            settings: VolunteerSettings { lease, ..VolunteerSettings::default() },
+        },
+    );
+    let mut worker = Worker {
+        community,
+        machine,
+        manifest,
+        identity,
+        clock,
+        trainer,
+        outbox,
+        output,
+        jobs: BTreeMap::new(),
+        made: BTreeMap::new(),
+        deliveries: delivered_in,
+        pages: BTreeMap::new(),
+        checks: 0,
+        units: 0,
+        complete: false,
+    };
+    worker.begin(&folder).await?;
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stop = std::pin::pin!(stop);
+    let end = loop {
+        tokio::select! {
+            () = &mut stop => break End::Stopped,
+            raw = worker.community.receive() => {
+                let raw = raw.context("the network has ended")?;
+                for heard in worker.community.handle(raw).await {
+                    worker.on_heard(heard).await?;
+                }
+            }
+            Some(done) = done.recv() => worker.on_done(done).await?,
+            Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
+            _ = tick.tick() => {
+                worker.community.tick().await;
+                worker.handle(VolunteerEvent::Tick).await?;
+            }
+        }
+        if worker.complete && !stay {
+            break End::Complete;
+        }
+    };
+    worker.leave(end, &folder).await
+}
+
+impl Worker<'_> {
+    async fn begin(&mut self, folder: &std::path::Path) -> Result<()> {
+        let run = self.manifest.run();
+        let remembered = files::read_small(&folder.join("peers"), 1 << 20).unwrap_or_default();
+        self.community.learn_addresses(run, split_records(&remembered).into_iter());
+        self.community.take_part(run).await;
+        let known = self.community.runs().get(&run);
+        let delegation = known.and_then(|known| known.delegation.clone());
+        let members = known.map(|known| known.members.clone()).unwrap_or_default();
+        if let Some(delegation) = delegation {
+            self.handle(VolunteerEvent::Heard(Arc::new(delegation.into()))).await?;
+        }
+        for peer in members {
+            self.handle(VolunteerEvent::PeerSeen(peer)).await?;
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, event: VolunteerEvent) -> Result<()> {
+        let mut effects = Vec::new();
+        self.machine.handle(self.clock.now(), event, &mut effects);
+        self.act(effects).await
+    }
+
+    /// Takes a statement; says what it is worth to the peer that passed it on.
+    async fn hear(&mut self, statement: &Arc<Statement>) -> Result<Verdict> {
+        let mut effects = Vec::new();
+        let merged = self.machine.hear(self.clock.now(), statement, &mut effects);
+        if let (Merged::Applied(_), Says::Claim(claim)) = (&merged, statement.says()) {
+            let (peer, Unit { path, layer, .. }) = (statement.signer().to_string(), claim.unit);
+            if statement.signer() != self.identity.key() {
+                self.show(&Event::ClaimHeard { peer, path, layer });
+            }
+        }
+        self.act(effects).await?;
+        Ok(crate::peer::verdict(&merged))
+    }
+
+    async fn on_heard(&mut self, heard: Heard) -> Result<()> {
+        let run = self.manifest.run();
+        match heard {
+            Heard::Connected(peer) => self.show(&Event::Connected { peer: peer.to_string() }),
+            Heard::Gone(peer) => {
+                self.show(&Event::Disconnected { peer: peer.to_string() });
+                self.pages.remove(&peer);
+                self.handle(VolunteerEvent::PeerGone(peer)).await?;
+            }
+            Heard::Member { run: of, peer } if of == run => self.handle(VolunteerEvent::PeerSeen(peer)).await?,
+            Heard::Record { run: of, record, ticket } => {
+                let verdict = match (of == run, record) {
+                    (true, record @ GossipRecord::Delegation(_)) | (true, record) => match statement(record) {
+                        Some(statement) => self.hear(&statement).await?,
+                        None => Verdict::Ignore,
+                    },
+                    (false, _) => Verdict::Ignore,
+                };
+                self.community.verdict(ticket, verdict).await;
+            }
+            Heard::Records { run: of, peer, records } if of == run => {
+                for statement in opened(run, records.records.iter().map(RecordBytes::as_slice)) {
+                    self.hear(&statement).await?;
+                }
+                let pages = self.pages.entry(peer).or_default();
+                *pages += 1;
+                if records.next.is_some() && *pages < PAGES_MAX {
+                    self.community.ask_records(peer, RecordsRequest { run, have: None, after: records.next });
+                } else {
+                    self.pages.remove(&peer);
+                    self.handle(VolunteerEvent::Synced(peer)).await?;
+                }
+            }
+            Heard::RecordsAsked { request, reply } => {
+                let answer = if request.run == run {
+                    let records = self.machine.table().records();
+                    Answer::Records(records.export(request.have.as_ref(), request.after))
+                } else {
+                    Answer::Absent
+                };
+                respond(reply, &answer).await;
+            }
+            Heard::BadManifest { from, reason } => {
+                tracing::warn!("a manifest from {} is refused: {reason}", from.short());
+            }
+            // A volunteer takes no reports: the stream is closed.
+            Heard::Stream { .. }
+            | Heard::Hello(_)
+            | Heard::Manifest(_)
+            | Heard::Member { .. }
+            | Heard::Records { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn on_done(&mut self, done: Done) -> Result<()> {
+        let Done { unit, outcome, shards } = done;
+        let Unit { path, layer, .. } = unit;
+        self.jobs.remove(&unit);
+        let run = self.manifest.run().to_string();
+        if shards.counters.checks > self.checks {
+            self.checks = shards.counters.checks;
+            if !matches!(outcome, Outcome::Refused(_)) {
+                self.show(&Event::RoutingVerified { run });
+            }
+        }
+        let memory = shards.counters.memory;
+        self.show(&Event::Cache {
+            held: shards.in_memory.len() as u64,
+            hits: memory.hits,
+            misses: memory.misses,
+            evictions: memory.evictions,
+            rebuilds: shards.counters.rebuilds,
+        });
+        self.handle(VolunteerEvent::ShardsInMemory(shards.in_memory)).await?;
+        self.handle(VolunteerEvent::ShardsOnDisk(shards.on_disk)).await?;
+        match outcome {
+            Outcome::Trained { content, report, rows, seconds } => {
+                let bytes = report.len() as u64;
+                self.units += 1;
+                self.show(&Event::Trained { path, layer, rows, bytes, seconds });
+                self.made.insert((unit, content), report);
+                self.handle(VolunteerEvent::TrainingDone { unit, content, bytes }).await?;
+                // What the machine did not want to be kept.
+                self.made.remove(&(unit, content));
+                Ok(())
+            }
+            Outcome::Cancelled => Ok(()),
+            Outcome::Failed(why) => self.handle(VolunteerEvent::TrainingFailed { unit, why }).await,
+            Outcome::Refused(reason) => Err(Refused(reason).into()),
+        }
+    }
+
+    async fn on_delivered(&mut self, unit: Unit, delivered: Delivered) -> Result<()> {
+        if let Some(receipt) = delivered.receipt
+            && let Ok(record) = GossipRecord::open(&receipt, self.manifest.run())
+            && let Some(statement) = statement(record)
+        {
+            self.hear(&statement).await?;
+        }
+        if delivered.answer == OfferAnswer::Stored {
+            self.show(&Event::Receipt { path: unit.path, layer: unit.layer });
+        }
+        self.handle(VolunteerEvent::OfferAnswered { unit, answer: delivered.answer }).await
+    }
+
+    /// Does what the decisions ask for, in their order; what it says comes back to it at once.
+    async fn act(&mut self, effects: Vec<VolunteerEffect>) -> Result<()> {
+        let run = self.manifest.run();
+        let mut todo: VecDeque<VolunteerEffect> = effects.into();
+        while let Some(effect) = todo.pop_front() {
+            let mut more = Vec::new();
+            match effect {
+                VolunteerEffect::Say(says) => {
+                    let statement = sign(&self.identity, run, says).context("a record could not be signed")?;
+                    self.community.gossip(run, statement.bytes()).await;
+                    self.machine.hear(self.clock.now(), &statement, &mut more);
+                }
+                VolunteerEffect::Train { unit } => {
+                    let cancel = Cancel::new();
+                    self.jobs.insert(unit, cancel.clone());
+                    self.show(&Event::Training { path: unit.path, layer: unit.layer });
+                    if !self.trainer.train(Job { unit, cancel }) {
+                        let why = "the trainer has too many jobs waiting".to_owned();
+                        let event = VolunteerEvent::TrainingFailed { unit, why };
+                        self.machine.handle(self.clock.now(), event, &mut more);
+                    }
+                }
+                VolunteerEffect::Abandon { unit } => {
+                    if let Some(cancel) = self.jobs.remove(&unit) {
+                        cancel.cancel();
+                        self.show(&Event::Dropped { path: unit.path, layer: unit.layer });
+                    }
+                }
+                VolunteerEffect::Keep { unit, content } => {
+                    if let Some(report) = self.made.remove(&(unit, content))
+                        && let Err(error) = self.outbox.keep(&self.identity, unit, content, report)
+                    {
+                        self.show(&Event::Warning { text: format!("{error:#}") });
+                    }
+                }
+                VolunteerEffect::Forget { unit, content } => self.outbox.forget(unit, content),
+                VolunteerEffect::Offer { unit, content, to } => self.offer(unit, content, to),
+                VolunteerEffect::SyncWith(peer) => {
+                    let have = Some(self.machine.table().records().digests());
+                    self.community.ask_records(peer, RecordsRequest { run, have, after: None });
+                }
+                VolunteerEffect::Note(note) => self.note(&note),
+                VolunteerEffect::Finished(complete) => {
+                    self.complete = true;
+                    self.show(&Event::Complete { run: run.to_string(), hash: complete.model.to_string() });
+                }
+            }
+            more.into_iter().rev().for_each(|effect| todo.push_front(effect));
+        }
+        Ok(())
+    }
+
+    /// Delivers a report in a task of its own; the machine bounds how many do so at once.
+    fn offer(&self, unit: Unit, content: ContentHash, to: PeerKey) {
+        let addresses = self.community.addresses(self.manifest.run(), to);
+        let (net, deliveries, outbox) = (self.community.net().clone(), self.deliveries.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            let report = tokio::task::spawn_blocking(move || outbox.get(unit, content)).await;
+            let delivered = match report {
+                Ok(Ok(report)) => deliver(&net, to, addresses, &report).await,
+                Ok(Err(error)) => {
+                    tracing::warn!("the report of {unit} can't be read back: {error:#}");
+                    Delivered { answer: OfferAnswer::Unreachable, receipt: None }
+                }
+                Err(_) => Delivered { answer: OfferAnswer::Unreachable, receipt: None },
+            };
+            let _ = deliveries.send((unit, delivered)).await;
+        });
+    }
+
+    fn note(&self, note: &VolunteerNote) {
+        match note {
+            VolunteerNote::Failed { .. } | VolunteerNote::Refused { .. } | VolunteerNote::Disputed { .. } => {
+                self.show(&Event::Warning { text: note.to_string() });
+            }
+            other => tracing::info!("{other}"),
+        }
+    }
+
+    /// Gives back what is held, remembers the neighbours, says goodbye.
+    async fn leave(mut self, end: End, folder: &std::path::Path) -> Result<()> {
+        if end == End::Stopped {
+            self.handle(VolunteerEvent::Leave).await?;
+        }
+        self.jobs.values().for_each(Cancel::cancel);
+        let run = self.manifest.run();
+        let peers = self.community.known_addresses(run);
+        if let Err(error) = files::write_whole(&folder.join("peers"), |out| Ok(out.write_all(&join_records(&peers))?)) {
+            tracing::warn!("the neighbours' addresses can't be remembered: {error:#}");
+        }
+        let traffic = self.community.net().traffic();
+        let (bytes_sent, bytes_received) = (traffic.bytes_sent, traffic.bytes_received);
+        self.show(&Event::Left { units: self.units, bytes_sent, bytes_received });
+        self.community.net().shutdown().await;
+        Ok(())
+    }
+
+    fn show(&self, event: &Event) {
+        self.output.show(event);
+    }
+}
+
+/// Records one after the other, each after its length.
+fn join_records(records: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for record in records {
+        if let Ok(length) = u32::try_from(record.len()) {
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(record);
+        }
+    }
+    bytes
+}
+
+/// The records of [`join_records`]; what is cut off at the end is left out.
+fn split_records(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut records = Vec::new();
+    let mut rest = bytes;
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let Some((record, next)) = after.split_at_checked(u32::from_le_bytes(*length) as usize) else { break };
+        records.push(record);
+        rest = next;
+    }
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembered_records_survive_a_cut() {
+        let records = vec![b"one".to_vec(), Vec::new(), b"three".to_vec()];
+        let mut bytes = join_records(&records);
+        assert_eq!(split_records(&bytes), [b"one".as_slice(), b"", b"three"]);
+        bytes.pop();
+        assert_eq!(split_records(&bytes), [b"one".as_slice(), b""]);
+    }
+}

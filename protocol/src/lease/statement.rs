@@ -1,0 +1,133 @@
+//! One signed record about a run, of any kind that the lease table knows.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::envelope::Signed;
+use crate::gossip::GossipRecord;
+use crate::ids::PeerKey;
+use crate::records::{
+    Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen,
+};
+
+/// What a statement says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Says {
+    /// I train this.
+    Claim(Claim),
+    /// I no longer train this.
+    Release(Release),
+    /// I am here.
+    Heartbeat(Heartbeat),
+    /// I have trained this.
+    Finished(Finished),
+    /// This is done (the coordinator).
+    Receipt(Receipt),
+    /// This is open again (the coordinator).
+    Reopen(Reopen),
+    /// The model is written (the coordinator).
+    Complete(Complete),
+    /// This peer coordinates (the operator).
+    Delegation(Delegation),
+}
+
+impl Says {
+    /// The signer's counter, in the kinds that carry it.
+    #[must_use]
+    pub fn counter(&self) -> Option<u64> {
+        match self {
+            Self::Claim(claim) => Some(claim.counter),
+            Self::Release(release) => Some(release.counter),
+            Self::Heartbeat(heartbeat) => Some(heartbeat.counter),
+            Self::Finished(finished) => Some(finished.counter),
+            Self::Receipt(_) | Self::Reopen(_) | Self::Complete(_) | Self::Delegation(_) => None,
+        }
+    }
+}
+
+/// A verified statement with the signed bytes it came in, so that it can be passed on.
+#[derive(Clone)]
+pub struct Statement {
+    signer: PeerKey,
+    says: Says,
+    bytes: Arc<[u8]>,
+    digest: [u8; 32],
+}
+
+impl Statement {
+    /// A statement of which the caller knows that `signer` signed it, about the table's run, in these bytes.
+    #[must_use]
+    pub fn new(signer: PeerKey, says: Says, bytes: Arc<[u8]>) -> Self {
+        let digest = *blake3::hash(&bytes).as_bytes();
+        Self { signer, says, bytes, digest }
+    }
+
+    /// Who said it.
+    #[must_use]
+    pub fn signer(&self) -> PeerKey {
+        self.signer
+    }
+
+    /// What was said.
+    #[must_use]
+    pub fn says(&self) -> &Says {
+        &self.says
+    }
+
+    /// The signed envelope.
+    #[must_use]
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// BLAKE3 of the envelope: names this very statement.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+}
+
+impl PartialEq for Statement {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Statement {}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} says {:?}", self.signer, self.says)
+    }
+}
+
+macro_rules! from_signed {
+    ($($kind:ident),*) => {$(
+        impl From<Signed<$kind>> for Statement {
+            fn from(signed: Signed<$kind>) -> Self {
+                Self::new(signed.signer(), Says::$kind(signed.value().clone()), signed.shared_bytes())
+            }
+        }
+    )*};
+}
+
+impl TryFrom<GossipRecord> for Statement {
+    /// The record that is none of the table's: a peer's addresses.
+    type Error = Signed<PeerRecord>;
+
+    fn try_from(record: GossipRecord) -> Result<Self, Signed<PeerRecord>> {
+        Ok(match record {
+            GossipRecord::Claim(signed) => signed.into(),
+            GossipRecord::Release(signed) => signed.into(),
+            GossipRecord::Heartbeat(signed) => signed.into(),
+            GossipRecord::Finished(signed) => signed.into(),
+            GossipRecord::Receipt(signed) => signed.into(),
+            GossipRecord::Reopen(signed) => signed.into(),
+            GossipRecord::Complete(signed) => signed.into(),
+            GossipRecord::Delegation(signed) => signed.into(),
+            GossipRecord::Peer(signed) => return Err(signed),
+        })
+    }
+}
+
+from_signed!(Claim, Release, Heartbeat, Finished, Receipt, Reopen, Complete, Delegation);

@@ -1,0 +1,92 @@
+//! Every size and every count that a peer may send, in one place, each with its reason. Sizes are checked before
+//! anything is decoded; counts right after, before anything is done with it.
+
+use snake::{FeatureKind, Schema};
+
+/// A request or an answer. What the network layer carries at most, too.
+pub const MESSAGE_BYTES: usize = 256 * 1024;
+
+/// A manifest as an envelope: fits an offer (with a delegation beside it) into [`MESSAGE_BYTES`]. Enough for about 500
+/// k-means paths of 64 dimensions, or some thousand columns.
+pub const MANIFEST_BYTES: usize = MESSAGE_BYTES - 8 * 1024;
+
+/// An address as text. The longest multiaddr in use (relay, two peers, a DNS name) is well below.
+pub const ADDRESS_BYTES: usize = 256;
+
+/// Addresses in one record: some interfaces times some transports. As many as one dial tries.
+pub const ADDRESSES: usize = 16;
+
+/// What an envelope adds to its payload at most: keys, kind, run, signer, signature, version, and their heads.
+pub const ENVELOPE_OVERHEAD: usize = 192;
+
+/// A record of a few numbers and hashes, as an envelope: about 300 bytes are used.
+pub const SMALL_RECORD_BYTES: usize = 512;
+
+/// A record with addresses, as an envelope: 16 of 256 bytes, and 128 for what is beside them.
+pub const ADDRESS_RECORD_BYTES: usize = ADDRESSES * (ADDRESS_BYTES + 3) + ENVELOPE_OVERHEAD + 128;
+
+/// What gossip carries: the largest of the records that are gossiped.
+pub const GOSSIP_BYTES: usize = ADDRESS_RECORD_BYTES;
+
+/// Characters of a run's name: it stands in a line of a terminal, with a short key behind it.
+pub const NAME_CHARS: usize = 64;
+
+/// Parts of a source, and alternatives of one part.
+pub const LOCATIONS: usize = 4096;
+
+/// Bytes of a location: what web servers take as an address.
+pub const LOCATION_BYTES: usize = 2048;
+
+/// Runs in one hello: more than anybody follows by hand.
+pub const HELLO_RUNS: usize = 16;
+
+/// Peer records per run in one hello.
+pub const HELLO_PEERS: usize = 32;
+
+/// Bytes of records in one answer: leaves 16 KiB of [`MESSAGE_BYTES`] for their heads and the rest.
+pub const RECORDS_BYTES: usize = MESSAGE_BYTES - 16 * 1024;
+
+/// Records in one answer: at about 250 bytes each this is what [`RECORDS_BYTES`] holds.
+pub const RECORDS: usize = 1024;
+
+/// Bytes of the reason in a refusal.
+pub const REASON_BYTES: usize = 512;
+
+/// One frame of a report's stream.
+pub const FRAME_BYTES: usize = 64 * 1024;
+
+/// One literal in a report: it may quote a cell.
+pub const LITERAL_BYTES: usize = 1024 * 1024;
+
+/// A report, whatever its path.
+pub const REPORT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// How large a report of a path may be.
+///
+/// **Bytes**: 64 KiB for the path, and per row 1 KiB and, for each of up to four text columns, 4 KiB more; never above
+/// [`REPORT_BYTES`]. A literal over a number takes 15 bytes, so a row's share of clauses and votes stays far below 1 KiB;
+/// but one literal may quote a whole cell, and in a shard of a few rows the literals of a single clause may outweigh
+/// the rows. A bound without these two allowances would refuse honest reports, and then no run over such data could
+/// end.
+///
+/// **Memory**: four times the bytes. Buckets in memory take three to eight times their report, and honest reports stay
+/// far below their limit; a report made to unfold into much more is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportLimits {
+    /// Bytes of the report, uncompressed.
+    pub bytes: u64,
+    /// Bytes of memory for what is decoded from it.
+    pub memory: u64,
+}
+
+impl ReportLimits {
+    /// The limits for a path with so many rows.
+    #[must_use]
+    pub fn for_path(schema: &Schema, rows: u64) -> Self {
+        let texts =
+            schema.features.iter().filter(|feature| feature.kind == FeatureKind::Text).take(4).count();
+        let per_row = 1024 + 4096 * texts as u64;
+        let bytes = rows.saturating_mul(per_row).saturating_add(64 * 1024).min(REPORT_BYTES);
+        Self { bytes, memory: bytes * 4 }
+    }
+}

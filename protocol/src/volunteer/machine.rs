@@ -1,0 +1,524 @@
+//! The volunteer as a state machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::{OfferAnswer, RunComplete, VolunteerEffect, VolunteerEvent, VolunteerNote};
+use super::outbox::{Outbox, OutboxItem, backoff};
+use super::pick::{Choice, Role};
+use super::settings::VolunteerSettings;
+use crate::ids::{ContentHash, PeerKey, RunId};
+use crate::lease::{
+    Change, Ignored, LeaseTable, Moment, Outcome, Says, Statement, UnitIndex, UnitState, Units, Word,
+    rendezvous_hash,
+};
+use crate::records::{Claim, Finished, Heartbeat, Release};
+use crate::unit::Unit;
+
+/// After a shard failed: the first wait and the longest, in milliseconds.
+const FAILED: (u64, u64) = (5_000, 600_000);
+
+/// What a volunteer starts from.
+#[derive(Debug, Clone)]
+pub struct VolunteerStart {
+    /// Its key.
+    pub me: PeerKey,
+    /// The run.
+    pub run: RunId,
+    /// Who signed the run's manifest, and so may delegate.
+    pub operator: PeerKey,
+    /// The run's units.
+    pub units: Arc<Units>,
+    /// The last counter it used, or one that is certainly not below: the larger of what is remembered and the clock.
+    pub counter: u64,
+    /// Spreads its waits from those of others.
+    pub seed: u64,
+    /// The reports that lie on its disk.
+    pub outbox: Vec<OutboxItem>,
+    /// Its limits and times.
+    pub settings: VolunteerSettings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Waits for a neighbour's table before it takes anything.
+    Joining,
+    Working,
+    Leaving,
+    Complete,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    role: Role,
+    began: Moment,
+    /// Of its claim, if it could make one.
+    epoch: Option<u32>,
+    standing: Standing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// As the table says.
+    Listed,
+    /// The table has no room for the claim: others have better ones.
+    Crowded,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    tries: u32,
+    until: Moment,
+}
+
+/// A volunteer in one run. See the module.
+#[derive(Debug, Clone)]
+pub struct Volunteer {
+    me: PeerKey,
+    settings: VolunteerSettings,
+    table: LeaseTable,
+    order: Vec<u64>,
+    counter: u64,
+    seed: u64,
+    phase: Phase,
+    start: Moment,
+    jobs: BTreeMap<UnitIndex, Job>,
+    outbox: Outbox,
+    memory: BTreeSet<u32>,
+    disk: BTreeSet<u32>,
+    /// Paths that failed.
+    failures: BTreeMap<u32, Failure>,
+    /// Units of which the coordinator refused our report: training again gives the same.
+    refused: BTreeSet<UnitIndex>,
+    peers: BTreeSet<PeerKey>,
+    coordinator: Option<PeerKey>,
+    spoke: Moment,
+    next_sync: Moment,
+    syncs: usize,
+    next_idle_look: Moment,
+}
+
+type Effects = Vec<VolunteerEffect>;
+
+impl Volunteer {
+    /// A volunteer that has just started. Items of the outbox that are none of the run's units are left alone.
+    #[must_use]
+    pub fn new(now: Moment, start: VolunteerStart) -> Self {
+        let VolunteerStart { me, run, operator, units, counter, seed, outbox: items, settings } = start;
+        let order = units.indices().map(|unit| rendezvous_hash(&run, &units.unit(unit), &me)).collect();
+        let mut outbox = Outbox::new(seed);
+        for item in items {
+            if let Some(unit) = units.index(&item.unit) {
+                outbox.add(now, unit, item.content, item.bytes);
+            }
+        }
+        Self {
+            me,
+            table: LeaseTable::new(now, units, operator, settings.lease),
+            order,
+            counter,
+            seed,
+            phase: Phase::Joining,
+            start: now,
+            jobs: BTreeMap::new(),
+            outbox,
+            memory: BTreeSet::new(),
+            disk: BTreeSet::new(),
+            failures: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            peers: BTreeSet::new(),
+            coordinator: None,
+            spoke: now,
+            next_sync: now.after(settings.sync_every),
+            syncs: 0,
+            next_idle_look: now,
+            settings,
+        }
+    }
+
+    /// Takes an event and writes down what is to be done, in this order.
+    pub fn handle(&mut self, now: Moment, event: VolunteerEvent, effects: &mut Effects) {
+        match event {
+            VolunteerEvent::Heard(statement) => {
+                self.hear(now, &statement, effects);
+                return;
+            }
+            VolunteerEvent::PeerSeen(peer) => self.peer_seen(now, peer, effects),
+            VolunteerEvent::PeerGone(peer) => drop(self.peers.remove(&peer)),
+            VolunteerEvent::Synced(_) => self.settle(),
+            VolunteerEvent::ShardsInMemory(paths) => self.memory = paths,
+            VolunteerEvent::ShardsOnDisk(paths) => self.disk = paths,
+            VolunteerEvent::TrainingDone { unit, content, bytes } => {
+                self.training_done(now, unit, content, bytes, effects);
+            }
+            VolunteerEvent::TrainingFailed { unit, why } => self.training_failed(now, unit, why, effects),
+            VolunteerEvent::OfferAnswered { unit, answer } => self.offer_answered(now, unit, answer, effects),
+            VolunteerEvent::Tick => self.tick(now, effects),
+            VolunteerEvent::Leave => self.leave(now, effects),
+        }
+        self.work(now, effects);
+    }
+
+    /// Takes up a statement, as [`VolunteerEvent::Heard`] does, and says what it was worth: what is applied is worth
+    /// passing on, what is invalid speaks against whoever passed it on.
+    pub fn hear(&mut self, now: Moment, statement: &Arc<Statement>, effects: &mut Effects) -> Outcome {
+        let outcome = self.table.merge(now, statement);
+        if statement.signer() == self.me {
+            self.hear_own(now, statement, outcome, effects);
+        }
+        match outcome {
+            Outcome::Applied(Change::Claims(unit) | Change::Finished(unit)) => {
+                self.review(now, unit, effects)
+            }
+            Outcome::Applied(Change::Word(unit)) => {
+                self.word(now, unit, effects);
+                self.work(now, effects);
+            }
+            Outcome::Applied(Change::Delegation) => {
+                self.delegated(now, effects);
+                self.work(now, effects);
+            }
+            Outcome::Applied(Change::Complete) => self.complete(effects),
+            _ => {}
+        }
+        outcome
+    }
+
+    /// The lease table.
+    #[must_use]
+    pub fn table(&self) -> &LeaseTable {
+        &self.table
+    }
+
+    /// The last counter used: to be remembered for the next start.
+    #[must_use]
+    pub fn counter(&self) -> u64 {
+        self.counter
+    }
+
+    /// The units that are being trained here.
+    pub fn training(&self) -> impl Iterator<Item = Unit> {
+        self.jobs.keys().map(|unit| self.table.units().unit(*unit))
+    }
+
+    /// How many reports wait for a receipt. A volunteer that leaves does well to wait a moment for them.
+    #[must_use]
+    pub fn unreceipted(&self) -> usize {
+        self.outbox.waiting()
+    }
+
+    /// The bytes of all reports that are kept.
+    #[must_use]
+    pub fn outbox_bytes(&self) -> u64 {
+        self.outbox.bytes()
+    }
+
+    /// Who coordinates, once that is known.
+    #[must_use]
+    pub fn coordinator(&self) -> Option<PeerKey> {
+        self.coordinator
+    }
+
+    fn peer_seen(&mut self, now: Moment, peer: PeerKey, effects: &mut Effects) {
+        if self.peers.insert(peer) {
+            effects.push(VolunteerEffect::SyncWith(peer));
+        }
+        if self.coordinator == Some(peer) {
+            self.outbox.hurry(now);
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.phase == Phase::Joining {
+            self.phase = Phase::Working;
+        }
+    }
+
+    /// Own statements come back as everybody else's. Some are from before a restart.
+    fn hear_own(&mut self, now: Moment, statement: &Arc<Statement>, outcome: Outcome, effects: &mut Effects) {
+        let Some(counter) = statement.says().counter() else { return };
+        if counter > self.counter {
+            self.counter = counter;
+            let jobs: Vec<_> = self.jobs.keys().copied().collect();
+            for unit in jobs {
+                self.claim(now, unit, effects);
+            }
+        }
+        let Says::Claim(claim) = statement.says() else { return };
+        let Some(unit) = self.table.units().index(&claim.unit) else { return };
+        match self.jobs.get_mut(&unit) {
+            Some(job) if outcome == Outcome::Ignored(Ignored::Crowded) => {
+                job.standing = Standing::Crowded;
+                self.review(now, unit, effects);
+            }
+            Some(_) => {}
+            None if matches!(outcome, Outcome::Applied(_)) && !self.outbox.contains(unit) => {
+                self.release(now, unit, claim.epoch, effects);
+            }
+            None => {}
+        }
+    }
+
+    fn word(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
+        match self.table.records().word(unit) {
+            Some(Word::Receipted { content, .. }) => {
+                match self.outbox.content(unit) {
+                    Some(ours) if ours == content => self.outbox.settle(unit),
+                    Some(ours) => {
+                        let unit = self.table.units().unit(unit);
+                        let note = VolunteerNote::Disputed { unit, ours, accepted: content };
+                        effects.push(VolunteerEffect::Note(note));
+                    }
+                    None => {}
+                }
+                self.review(now, unit, effects);
+            }
+            Some(Word::Reopened { .. }) => self.outbox.again(now, unit),
+            None => {}
+        }
+    }
+
+    fn delegated(&mut self, now: Moment, effects: &mut Effects) {
+        let coordinator = self.table.records().delegation().map(|delegation| delegation.coordinator);
+        if coordinator == self.coordinator {
+            return;
+        }
+        self.coordinator = coordinator;
+        self.outbox.hurry(now);
+        if let Some(key) = coordinator {
+            effects.push(VolunteerEffect::Note(VolunteerNote::Coordinator(key)));
+        }
+    }
+
+    fn complete(&mut self, effects: &mut Effects) {
+        let Some(model) = self.table.records().complete() else { return };
+        if self.phase == Phase::Complete {
+            return;
+        }
+        self.phase = Phase::Complete;
+        for unit in std::mem::take(&mut self.jobs).into_keys() {
+            effects.push(VolunteerEffect::Abandon { unit: self.table.units().unit(unit) });
+        }
+        for (unit, content) in self.outbox.take_all() {
+            effects.push(VolunteerEffect::Forget { unit: self.table.units().unit(unit), content });
+        }
+        effects.push(VolunteerEffect::Finished(RunComplete { model }));
+    }
+
+    fn training_done(
+        &mut self,
+        now: Moment,
+        unit: Unit,
+        content: ContentHash,
+        bytes: u64,
+        effects: &mut Effects,
+    ) {
+        let Some(index) = self.table.units().index(&unit) else { return };
+        self.jobs.remove(&index);
+        self.failures.remove(&unit.path);
+        let accepted = UnitState::Done { content };
+        if self.phase == Phase::Complete || self.table.view().state(index) == accepted {
+            return;
+        }
+        effects.push(VolunteerEffect::Keep { unit, content });
+        self.outbox.add(now, index, content, bytes);
+        let counter = self.count();
+        self.say(now, Says::Finished(Finished { unit, counter, content }), effects);
+    }
+
+    fn training_failed(&mut self, now: Moment, unit: Unit, why: String, effects: &mut Effects) {
+        let Some(index) = self.table.units().index(&unit) else { return };
+        let Some(job) = self.jobs.remove(&index) else { return };
+        if let Some(epoch) = job.epoch {
+            self.release(now, index, epoch, effects);
+        }
+        let failure = self.failures.entry(unit.path).or_insert(Failure { tries: 0, until: now });
+        let again_in = backoff(FAILED, failure.tries, self.seed ^ u64::from(unit.path));
+        failure.tries = failure.tries.saturating_add(1);
+        failure.until = now.after(again_in);
+        effects.push(VolunteerEffect::Note(VolunteerNote::Failed { unit, why, again_in }));
+    }
+
+    fn offer_answered(&mut self, now: Moment, unit: Unit, answer: OfferAnswer, effects: &mut Effects) {
+        let Some(index) = self.table.units().index(&unit) else { return };
+        if let OfferAnswer::No(why) = answer {
+            if let Some(content) = self.outbox.take(index) {
+                self.refused.insert(index);
+                effects.push(VolunteerEffect::Forget { unit, content });
+                effects.push(VolunteerEffect::Note(VolunteerNote::Refused { unit, why }));
+            }
+            return;
+        }
+        let delivered = matches!(answer, OfferAnswer::Stored | OfferAnswer::Kept);
+        let is_done = matches!(self.table.view().state(index), UnitState::Done { .. });
+        if delivered && is_done {
+            self.outbox.settle(index);
+        } else {
+            self.outbox.answered(now, index, &answer);
+        }
+    }
+
+    fn tick(&mut self, now: Moment, effects: &mut Effects) {
+        self.table.advance(now);
+        if self.phase == Phase::Joining && now.since(self.start) >= self.settings.settle {
+            self.phase = Phase::Working;
+        }
+        let jobs: Vec<_> = self.jobs.keys().copied().collect();
+        for unit in jobs {
+            self.review(now, unit, effects);
+        }
+        let holds = !self.jobs.is_empty() || self.outbox.waiting() > 0;
+        if holds && self.phase != Phase::Complete && now.since(self.spoke) >= self.table.view().lease() / 3 {
+            let counter = self.count();
+            self.say(now, Says::Heartbeat(Heartbeat { counter }), effects);
+        }
+        if now >= self.next_sync && self.phase != Phase::Complete {
+            self.next_sync = now.after(self.settings.sync_every);
+            let turn = self.syncs.checked_rem(self.peers.len()).unwrap_or(0);
+            if let Some(peer) = self.peers.iter().nth(turn) {
+                effects.push(VolunteerEffect::SyncWith(*peer));
+            }
+            self.syncs = self.syncs.wrapping_add(1);
+        }
+    }
+
+    fn leave(&mut self, now: Moment, effects: &mut Effects) {
+        if self.phase != Phase::Complete {
+            self.phase = Phase::Leaving;
+        }
+        for (unit, job) in std::mem::take(&mut self.jobs) {
+            effects.push(VolunteerEffect::Abandon { unit: self.table.units().unit(unit) });
+            if let Some(epoch) = job.epoch {
+                self.release(now, unit, epoch, effects);
+            }
+        }
+    }
+
+    /// Whether to go on with a unit that is being trained here.
+    fn review(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
+        let Some(job) = self.jobs.get(&unit).copied() else { return };
+        let name = self.table.units().unit(unit);
+        let state = self.table.view().state(unit);
+        if let UnitState::Done { .. } = state {
+            self.jobs.remove(&unit);
+            effects.push(VolunteerEffect::Abandon { unit: name });
+            effects.push(VolunteerEffect::Note(VolunteerNote::NoLongerNeeded { unit: name }));
+            return;
+        }
+        if now.since(job.began) >= self.settings.contest || !self.has_lost(unit, job, state) {
+            return;
+        }
+        self.jobs.remove(&unit);
+        effects.push(VolunteerEffect::Abandon { unit: name });
+        effects.push(VolunteerEffect::Note(VolunteerNote::Yielded { unit: name }));
+        if let Some(epoch) = job.epoch {
+            self.release(now, unit, epoch, effects);
+        }
+    }
+
+    fn has_lost(&self, unit: UnitIndex, job: Job, state: UnitState) -> bool {
+        if job.standing == Standing::Crowded {
+            return true;
+        }
+        if job.role == Role::Lease && matches!(state, UnitState::Finished { by } if by != self.me) {
+            return true;
+        }
+        let claimants = self.table.view().claimants(unit);
+        // One who doubles stands behind the holder from the start.
+        let wins = if job.role == Role::Double { 2 } else { 1 };
+        claimants.iter().position(|peer| *peer == self.me).is_some_and(|place| place >= wins)
+    }
+
+    /// Takes up and offers what there is.
+    fn work(&mut self, now: Moment, effects: &mut Effects) {
+        while self.phase == Phase::Working && self.jobs.len() < self.settings.parallel {
+            let Some((unit, role)) = self.pick(now) else { break };
+            self.begin(now, unit, role, effects);
+        }
+        if let Some(to) = self.coordinator.filter(|_| self.phase != Phase::Complete) {
+            for (unit, content) in self.outbox.due(now, self.settings.offers) {
+                effects.push(VolunteerEffect::Offer { unit: self.table.units().unit(unit), content, to });
+            }
+        }
+    }
+
+    fn pick(&mut self, now: Moment) -> Option<(UnitIndex, Role)> {
+        let choice = Choice {
+            now,
+            me: &self.me,
+            table: &self.table,
+            memory: &self.memory,
+            disk: &self.disk,
+            order: &self.order,
+        };
+        let free = |unit: UnitIndex| {
+            let path = self.table.units().unit(unit).path;
+            !self.jobs.contains_key(&unit)
+                && !self.outbox.contains(unit)
+                && !self.refused.contains(&unit)
+                && self.failures.get(&path).is_none_or(|failure| failure.until <= now)
+        };
+        // A unit that this peer can't hold it still can train, when there is nothing else.
+        let holdable = |unit: UnitIndex| free(unit) && self.table.next_epoch(unit, &self.me).is_some();
+        if let Some(unit) = choice.open(holdable).or_else(|| choice.open(free)) {
+            return Some((unit, Role::Lease));
+        }
+        if now < self.next_idle_look {
+            return None;
+        }
+        self.next_idle_look = now.after(self.settings.idle_look);
+        let reachable = self.coordinator.is_some_and(|coordinator| self.peers.contains(&coordinator));
+        let repeat = if reachable { choice.repeat(free) } else { None };
+        repeat
+            .map(|unit| (unit, Role::Repeat))
+            .or_else(|| choice.double(free).map(|unit| (unit, Role::Double)))
+    }
+
+    fn begin(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {
+        let name = self.table.units().unit(unit);
+        self.jobs.insert(unit, Job { role, began: now, epoch: None, standing: Standing::Listed });
+        self.claim(now, unit, effects);
+        let epoch = self.jobs.get(&unit).and_then(|job| job.epoch);
+        effects.push(VolunteerEffect::Note(match role {
+            Role::Lease => VolunteerNote::Took { unit: name, epoch },
+            Role::Repeat => VolunteerNote::Repeats { unit: name },
+            Role::Double => VolunteerNote::Doubles { unit: name },
+        }));
+        effects.push(VolunteerEffect::Train { unit: name });
+    }
+
+    fn claim(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
+        let epoch = self.table.next_epoch(unit, &self.me);
+        if let Some(job) = self.jobs.get_mut(&unit) {
+            job.epoch = epoch;
+        }
+        if let Some(epoch) = epoch {
+            let unit = self.table.units().unit(unit);
+            let counter = self.count();
+            self.say(now, Says::Claim(Claim { unit, epoch, counter }), effects);
+        }
+    }
+
+    fn release(&mut self, now: Moment, unit: UnitIndex, epoch: u32, effects: &mut Effects) {
+        let unit = self.table.units().unit(unit);
+        let counter = self.count();
+        self.say(now, Says::Release(Release { unit, epoch, counter }), effects);
+    }
+
+    fn say(&mut self, now: Moment, says: Says, effects: &mut Effects) {
+        self.spoke = now;
+        effects.push(VolunteerEffect::Say(says));
+    }
+
+    fn count(&mut self) -> u64 {
+        self.counter = self.counter.saturating_add(1);
+        self.counter
+    }
+
+    /// How long a lease lasts now: heartbeats are a third of it apart.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.table.view().lease()
+    }
+}

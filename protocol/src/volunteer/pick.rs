@@ -1,0 +1,106 @@
+//! Which unit next. A function of the table and of what lies in the cache.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::ids::PeerKey;
+use crate::lease::{LeaseTable, Moment, UnitIndex};
+
+/// Why a unit is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It was open.
+    Lease,
+    /// Somebody finished it and doesn't get it delivered.
+    Repeat,
+    /// It takes its holder very long.
+    Double,
+}
+
+/// What a choice rests on.
+pub(super) struct Choice<'a> {
+    pub(super) now: Moment,
+    pub(super) me: &'a PeerKey,
+    pub(super) table: &'a LeaseTable,
+    pub(super) memory: &'a BTreeSet<u32>,
+    pub(super) disk: &'a BTreeSet<u32>,
+    /// The rendezvous hash of every unit.
+    pub(super) order: &'a [u64],
+}
+
+impl Choice<'_> {
+    /// An open unit: in memory, on disk, elsewhere, and those that this peer can't hold last; each by rendezvous.
+    pub(super) fn open(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
+        let open = self.table.view().open();
+        let crowd = self.crowd(open.len());
+        let eligible = open.iter().copied().filter(|unit| may(*unit) && self.is_my_turn(*unit, crowd));
+        eligible.min_by_key(|unit| {
+            let path = self.table.units().unit(*unit).path;
+            let place = match () {
+                () if self.memory.contains(&path) => 0,
+                () if self.disk.contains(&path) => 1,
+                () => 2,
+            };
+            (place, self.rank(*unit))
+        })
+    }
+
+    /// What somebody finished without a receipt, the oldest first: at once if its holder is gone, after long patience
+    /// (growing with how many hold it) if it is there and just doesn't get through. The caller knows that the
+    /// coordinator is there: without it a repetition helps nobody.
+    pub(super) fn repeat(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
+        let view = self.table.view();
+        let lease = view.lease();
+        let due = view.finished().iter().copied().filter(|unit| {
+            let finished = self.table.records().finished(*unit);
+            let there = finished.filter(|(signer, ..)| view.is_heard(signer)).count() as u32;
+            self.is_due(*unit, lease * (10 * there * there), lease / 4)
+                && may(*unit)
+                && view.claimants(*unit).is_empty()
+        });
+        due.min_by_key(|unit| (view.since(*unit), self.rank(*unit)))
+    }
+
+    /// What one other peer trains for far longer than anybody took for anything, the longest first.
+    pub(super) fn double(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
+        let view = self.table.view();
+        let lease = view.lease();
+        let overdue =
+            view.longest_lease().map_or(lease * 3, |longest| (longest * 3).max(Duration::from_secs(2)));
+        let due = view.leased().iter().copied().filter(|unit| {
+            self.is_due(*unit, overdue, lease / 4) && may(*unit) && self.has_one_other_claimant(*unit)
+        });
+        due.min_by_key(|unit| (view.since(*unit), self.rank(*unit)))
+    }
+
+    fn has_one_other_claimant(&self, unit: UnitIndex) -> bool {
+        matches!(&self.table.view().claimants(unit)[..], [only] if only != self.me)
+    }
+
+    /// With fewer open units than peers, each waits its turn within a window, so that not all claim the same unit
+    /// before they hear of each other.
+    fn crowd(&self, open: usize) -> Duration {
+        let heard = self.table.view().peers_heard();
+        if open == 0 || heard <= open {
+            return Duration::ZERO;
+        }
+        let window =
+            Duration::from_millis(20).saturating_mul(u32::try_from(heard / open).unwrap_or(u32::MAX));
+        window.min(self.table.view().lease() / 2)
+    }
+
+    fn is_my_turn(&self, unit: UnitIndex, window: Duration) -> bool {
+        self.is_due(unit, Duration::ZERO, window)
+    }
+
+    /// Whether the unit is in its state for `wait` and this peer's share of `window`.
+    fn is_due(&self, unit: UnitIndex, wait: Duration, window: Duration) -> bool {
+        let share = u128::from(self.rank(unit) >> 32) * window.as_millis() >> 32;
+        let mine = Duration::from_millis(u64::try_from(share).unwrap_or(u64::MAX));
+        self.now.since(self.table.view().since(unit)) >= wait.saturating_add(mine)
+    }
+
+    fn rank(&self, unit: UnitIndex) -> u64 {
+        self.order.get(unit.get()).copied().unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,38 @@
+//! What can be set about a volunteer. All of it is the volunteer's own business.
+
+use std::time::Duration;
+
+use crate::lease::LeaseTimes;
+
+/// A volunteer's limits and times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VolunteerSettings {
+    /// How long leases last.
+    pub lease: LeaseTimes,
+    /// How many units it trains at once. One unit already uses all cores.
+    pub parallel: usize,
+    /// Without an answer from a neighbour it starts to work after this long.
+    pub settle: Duration,
+    /// Who loses a unit lets go of it if it began less than this ago.
+    pub contest: Duration,
+    /// How many reports it offers at once.
+    pub offers: usize,
+    /// How often it compares tables with a neighbour.
+    pub sync_every: Duration,
+    /// How often an idle volunteer looks whether there is something to repeat or to double.
+    pub idle_look: Duration,
+}
+
+impl Default for VolunteerSettings {
+    fn default() -> Self {
+        Self {
+            lease: LeaseTimes::default(),
+            parallel: 1,
+            settle: Duration::from_secs(1),
+            contest: Duration::from_secs(2),
+            offers: 4,
+            sync_every: Duration::from_secs(30),
+            idle_look: Duration::from_millis(250),
+        }
+    }
+}

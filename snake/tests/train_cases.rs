@@ -1,5 +1,7 @@
 //! Named cases of training: edges, errors, stopping.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::sync::mpsc::sync_channel;

@@ -1,5 +1,7 @@
 //! Random tables: whatever they hold, a trained layer keeps the contract, with any number of threads.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use proptest::prelude::*;

@@ -56,8 +56,8 @@ struct Draftsman {
     consequence: Vec<u64>,
     candidate: Vec<u64>,
     best: Vec<u64>,
-    /// Unions of the sets from each draft to the last.
-    suffixes: Vec<u64>,
+    /// Unions of the sets before each draft; one more of all.
+    prefixes: Vec<u64>,
 }
 
 impl Draftsman {
@@ -180,34 +180,30 @@ impl<'a> Workshop<'a> {
         Ok(())
     }
 
-    /// Drops every literal without which the clause still covers all members of other classes, first to last, and
-    /// sets the consequence to what the rest leaves.
+    /// Drops every literal without which the clause still covers all members of other classes, last to first (the
+    /// first ones were the best choices), and sets the consequence to what the rest leaves.
     fn prune(&mut self) {
         let words = self.own.len();
         let clause = &mut self.clause;
-        let count = clause.drafts.len();
-        clause.suffixes.clear();
-        clause.suffixes.resize((count + 1) * words, 0);
-        for index in (0..count).rev() {
-            let (this, next) = clause.suffixes[index * words..].split_at_mut(words);
-            this.copy_from_slice(&next[..words]);
-            bits::insert_all(this, &clause.sets[index * words..(index + 1) * words]);
+        clause.prefixes.clear();
+        clause.prefixes.resize(words, 0);
+        for set in clause.sets.chunks_exact(words) {
+            let before = clause.prefixes.len() - words;
+            clause.prefixes.extend_from_within(before..);
+            bits::insert_all(&mut clause.prefixes[before + words..], set);
         }
         // `best` gathers what the kept ones cover.
         clause.best.fill(0);
         clause.consequence.clone_from(&self.own);
-        let mut index = 0;
-        clause.drafts.retain(|_| {
-            let set = &clause.sets[index * words..(index + 1) * words];
-            let later = &clause.suffixes[(index + 1) * words..(index + 2) * words];
-            index += 1;
-            let needed = !bits::union_covers(&clause.best, later, &self.others);
-            if needed {
-                bits::insert_all(&mut clause.best, set);
-                bits::remove_all(&mut clause.consequence, set);
+        for index in (0..clause.drafts.len()).rev() {
+            let blocks = index * words..(index + 1) * words;
+            if bits::union_covers(&clause.best, &clause.prefixes[blocks.clone()], &self.others) {
+                clause.drafts.remove(index);
+            } else {
+                bits::insert_all(&mut clause.best, &clause.sets[blocks.clone()]);
+                bits::remove_all(&mut clause.consequence, &clause.sets[blocks]);
             }
-            needed
-        });
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `schema`, `table`, `batch`, `value` | columns: of a shard to train on ([`Table`]), of rows to predict ([`RowBatch`]) |
 //! | `literal`, `measure`, `text` | literals: their form in files and reports, what they say of a value |
 //! | `bucket`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
+//! | `train`, `bits` | from a shard's table to the buckets of a layer ([`train_unit`]) |
 //! | `model`, `file` | a whole [`Model`], and `model.json` as an interchange format: read, or written piece by piece ([`ModelWriter`]) |
 //! | `program`, `predict`, `candle` | literals compiled for columns, chains walked and votes counted for many rows at once ([`Predictor`]) |
 //! | `metrics` | how good predictions were |

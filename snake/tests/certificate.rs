@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use snake::{
-    Breach, Bucket, Cell, Certificate, Config, FORMAT_VERSION, Feature, FeatureKind, Head, Label, LayerError,
-    Literal, Measure, Model, Origin, Predictor, RowBatchBuilder, Schema, Table, TableBuilder, TargetKind,
-    TargetValue, Test, TextTest, UnitBuckets, Value, certify_layer, certify_layer_over, certify_unit,
+    Breach, Bucket, Cancel, Cell, Certificate, Config, FORMAT_VERSION, Feature, FeatureKind, Head, Label,
+    LayerError, Literal, Measure, Model, Origin, Predictor, Prepared, Profile, RowBatchBuilder, Schema,
+    Table, TableBuilder, TargetKind, TargetValue, Test, TextTest, Training, UnitBuckets, UnitJob, UnitSeed,
+    Value, certify_layer, certify_layer_over, certify_unit, train_unit,
 };
 
 /// Ordinals are `10 * place + 3`.
@@ -136,6 +137,31 @@ fn a_sound_unit_passes() {
     assert!(found.clauses > 5);
     let prefix = [path("2")];
     assert_eq!(certify_unit(&table(&ROWS), &prefix, &unit(&ROWS, &prefix)), Ok(found));
+}
+
+#[test]
+fn what_training_makes_passes() {
+    let rows: Vec<(f64, u32)> = (0..400_u32).map(|i| (f64::from(i * 7 % 400), i * i % 7 % 3)).collect();
+    let table = Arc::new(table(&rows));
+    for (layer, noise) in [(0, 0.0), (1, 0.25), (2, 1.0)] {
+        for slice in [60, 1000] {
+            let training = Training { bucket: 20, slice, noise, ..Training::new(Profile::Balanced, 5) };
+            let prepared = Prepared::new(Arc::clone(&table), training.profile);
+            for prefix in [Vec::new(), vec![path("2")]] {
+                let seed = UnitSeed { fingerprint: [3; 32], seed: 5, path: 2, layer };
+                let cancel = Cancel::new();
+                let job = UnitJob {
+                    prepared: &prepared,
+                    training: &training,
+                    seed,
+                    prefix: &prefix,
+                    cancel: &cancel,
+                };
+                let buckets = train_unit(&job).unwrap();
+                assert_eq!(certify_unit(&table, &prefix, &buckets).unwrap().core, rows.len());
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,1 +1,48 @@
-fn main() {}
+//! The program `opendipaco`: one function per command, exit codes, logs.
+
+mod cli;
+mod commands;
+mod exit;
+mod files;
+mod key_file;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logs();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !exit::is_broken_pipe(&error) {
+                eprintln!("opendipaco: {error:#}");
+            }
+            exit::code(&error)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Train(args) => commands::train::run(&args),
+        Command::Publish(args) => commands::publish::run(&args),
+        Command::Coordinate(args) => commands::coordinate::run(&args),
+        Command::Join(args) => commands::join::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Keygen(args) => commands::keygen::run(&args),
+    }
+}
+
+/// Logs go to standard error, warnings only, unless RUST_LOG says otherwise.
+fn start_logs() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

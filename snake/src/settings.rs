@@ -23,3 +23,73 @@ pub struct Training {
     /// The seed of all random numbers of the training.
     pub seed: u64,
 }
+
+/// A setting that can't be trained with.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SettingsError {
+    /// A count is 0.
+    #[error("{name} is 0: it must be at least 1")]
+    Zero {
+        /// The setting.
+        name: &'static str,
+    },
+    /// The noise is negative, above 100 or not a number.
+    #[error("noise is {0}: it must be from 0 to 100")]
+    Noise(f64),
+    /// The shard was prepared for another profile than the settings name.
+    #[error("the shard was prepared for the profile {prepared}, the settings say {settings}")]
+    Profile {
+        /// The one it was prepared for.
+        prepared: Profile,
+        /// The one in the settings.
+        settings: Profile,
+    },
+}
+
+impl Training {
+    /// The defaults of a run.
+    #[must_use]
+    pub fn new(profile: Profile, seed: u64) -> Self {
+        Self { layers: 5, bucket: 250, slice: 20_000, noise: 1.0, profile, lookahead: 5, seed }
+    }
+
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the first one that is not.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        for (name, value) in [
+            ("layers", self.layers),
+            ("bucket", self.bucket),
+            ("slice", self.slice),
+            ("lookahead", self.lookahead),
+        ] {
+            if value == 0 {
+                return Err(SettingsError::Zero { name });
+            }
+        }
+        if (0.0..=100.0).contains(&self.noise) { Ok(()) } else { Err(SettingsError::Noise(self.noise)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_range() {
+        let good = Training::new(Profile::Balanced, 1);
+        assert_eq!(good.check(), Ok(()));
+        for noise in [-0.1, 100.1, f64::NAN, f64::INFINITY] {
+            assert!(matches!(Training { noise, ..good.clone() }.check(), Err(SettingsError::Noise(_))));
+        }
+        for (bad, name) in [
+            (Training { layers: 0, ..good.clone() }, "layers"),
+            (Training { bucket: 0, ..good.clone() }, "bucket"),
+            (Training { slice: 0, ..good.clone() }, "slice"),
+            (Training { lookahead: 0, ..good.clone() }, "lookahead"),
+        ] {
+            assert_eq!(bad.check(), Err(SettingsError::Zero { name }));
+        }
+    }
+}

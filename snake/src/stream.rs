@@ -4,6 +4,7 @@ use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
 const DOMAIN: &str = "opendipaco 2026 snake random stream v1";
+const BUCKET_DOMAIN: &str = "opendipaco 2026 snake random stream of a bucket v1";
 
 /// Names a unit's random streams: who trains it, where and when has no part in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,19 @@ impl UnitSeed {
     /// The stream of a node of the divide tree, named by the sides taken from the root (true side: `true`).
     #[must_use]
     pub fn node(&self, sides: &[bool]) -> Stream {
-        let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
+        Stream::from_hash(&self.hash(DOMAIN, sides))
+    }
+
+    /// The stream of a bucket of a leaf: the leaf's node and the bucket's position in its chain.
+    #[must_use]
+    pub fn bucket(&self, sides: &[bool], index: u32) -> Stream {
+        let mut hasher = self.hash(BUCKET_DOMAIN, sides);
+        hasher.update(&index.to_le_bytes());
+        Stream::from_hash(&hasher)
+    }
+
+    fn hash(&self, domain: &str, sides: &[bool]) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new_derive_key(domain);
         hasher.update(&self.fingerprint);
         hasher.update(&self.seed.to_le_bytes());
         hasher.update(&self.path.to_le_bytes());
@@ -31,7 +44,7 @@ impl UnitSeed {
         for side in sides {
             hasher.update(&[u8::from(*side)]);
         }
-        Stream(ChaCha8Rng::from_seed(*hasher.finalize().as_bytes()))
+        hasher
     }
 }
 
@@ -40,7 +53,12 @@ impl UnitSeed {
 pub struct Stream(ChaCha8Rng);
 
 impl Stream {
+    fn from_hash(hasher: &blake3::Hasher) -> Self {
+        Self(ChaCha8Rng::from_seed(*hasher.finalize().as_bytes()))
+    }
+
     /// The next 64 random bits.
+    #[allow(clippy::should_implement_trait)] // it never ends, and it is no sequence to adapt
     pub fn next(&mut self) -> u64 {
         self.0.next_u64()
     }
@@ -70,5 +88,8 @@ mod tests {
         assert_ne!(first, seed.node(&[true]).next());
         assert_ne!(first, UnitSeed { layer: 4, ..seed }.node(&[]).next());
         assert_eq!(first, 3_457_906_840_568_896_025);
+        let bucket = seed.bucket(&[], 0).next();
+        assert_ne!(bucket, seed.bucket(&[], 1).next());
+        assert_ne!(bucket, first);
     }
 }

@@ -8,19 +8,19 @@ use crate::routing::{KMeansFit, Routing};
 use crate::run::KMeansSettings;
 
 /// The most feature columns of a spec.
-pub const MAX_FEATURES: usize = 16_384;
+pub(crate) const MAX_FEATURES: usize = 16_384;
 /// The most bytes of a column's name.
-pub const MAX_NAME: usize = 1_024;
+pub(crate) const MAX_NAME: usize = 1_024;
 /// The most classes of a target.
-pub const MAX_CLASSES: usize = 65_536;
+pub(crate) const MAX_CLASSES: usize = 65_536;
 /// The most bytes of a class.
-pub const MAX_CLASS_TEXT: usize = 65_536;
+pub(crate) const MAX_CLASS_TEXT: usize = 65_536;
 /// The most paths.
 pub const MAX_PATHS: u32 = 65_536;
 /// The most dimensions of the featurizer.
 pub const MAX_DIMENSIONS: u32 = 4_096;
 /// The most numbers in all centroids together.
-pub const MAX_CENTROID_NUMBERS: u64 = 1 << 22;
+pub(crate) const MAX_CENTROID_NUMBERS: u64 = 1 << 22;
 /// The most layers per path.
 pub const MAX_LAYERS: u32 = 1_000_000;
 /// The most noise rows per core member.

@@ -92,7 +92,7 @@ pub enum SpecError {
         found: String,
     },
     /// A field is out of range, or contradicts another one.
-    #[error("the spec's {field} is not usable: {reason}; ask the operator for a correct manifest")]
+    #[error("{field} is not usable: {reason}")]
     Field {
         /// Which field.
         field: &'static str,
@@ -123,6 +123,12 @@ pub enum MaterialiseError {
         path: u32,
         /// The last one there is.
         last: u32,
+    },
+    /// A path was asked for twice in one call.
+    #[error("path {path} was asked for twice: name each path once")]
+    PathTwice {
+        /// The path.
+        path: u32,
     },
     /// The rows are not the ones that were signed.
     #[error(

@@ -1,11 +1,48 @@
 //! Which rows are never trained on, and how to stream them.
+//!
+//! A row is held out when the first 8 bytes (little-endian) of BLAKE3, keyed by training.seed, of its ordinal (u64,
+//! little-endian) are below holdout x 2^64, rounded down. So the choice needs no other row, and a row keeps it when the
+//! share grows.
+
+use std::ops::ControlFlow;
 
 use snake::{Cell, TargetValue};
 
 use crate::data_spec::DataSpec;
-use crate::error::MaterialiseError;
+use crate::error::{MaterialiseError, SpecError};
+use crate::route::Router;
+use crate::rows::for_each_row;
 use crate::run::PublicSource;
 use crate::source::RecordSource;
+
+const PURPOSE: &str = "opendipaco 2026 spec holdout";
+
+/// Says of ordinals whether their rows are held out.
+#[derive(Debug, Clone)]
+pub(crate) struct Holdout {
+    key: [u8; 32],
+    below: u64,
+}
+
+impl Holdout {
+    /// `share` is from 0 up to but not including 1.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub(crate) fn new(share: f64, training_seed: u64) -> Self {
+        // Times a power of two: exact.
+        let below = (share * 18_446_744_073_709_551_616.0) as u64;
+        Self { key: blake3::derive_key(PURPOSE, &training_seed.to_le_bytes()), below }
+    }
+
+    pub(crate) fn holds_out(&self, ordinal: u64) -> bool {
+        if self.below == 0 {
+            return false;
+        }
+        let hash = blake3::keyed_hash(&self.key, &ordinal.to_le_bytes());
+        let first =
+            hash.as_bytes().iter().take(8).rev().fold(0u64, |word, byte| (word << 8) | u64::from(*byte));
+        first < self.below
+    }
+}
 
 /// A row that no shard has.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,10 +62,48 @@ pub struct HeldOutRow<'a> {
 /// # Errors
 /// [`MaterialiseError`] when the source can't be read or doesn't fit the spec, or what `visit` returns.
 pub fn for_each_held_out<E: From<MaterialiseError>>(
-    _spec: &DataSpec,
-    _description: &PublicSource,
-    _source: &dyn RecordSource,
-    _visit: &mut dyn FnMut(HeldOutRow<'_>) -> Result<(), E>,
+    spec: &DataSpec,
+    description: &PublicSource,
+    source: &dyn RecordSource,
+    visit: &mut dyn FnMut(HeldOutRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let mut router =
+        Router::new(&spec.routing, &spec.schema).map_err(|error: SpecError| E::from(error.into()))?;
+    let holdout = Holdout::new(spec.holdout, spec.training.seed);
+    for_each_row(&spec.schema, description, source, &mut |row| -> Result<_, Stop<E>> {
+        if holdout.holds_out(row.ordinal) {
+            let path = router.route(row.ordinal, row.cells);
+            visit(HeldOutRow { ordinal: row.ordinal, path, cells: row.cells, target: row.target })
+                .map_err(Stop)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+    .map_err(|stop| stop.0)?;
     Ok(())
+}
+
+/// A visitor's own error, on its way through a pass.
+pub(crate) struct Stop<E>(pub(crate) E);
+
+impl<E: From<MaterialiseError>> From<crate::error::RowsError> for Stop<E> {
+    fn from(error: crate::error::RowsError) -> Self {
+        Self(MaterialiseError::from(error).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_choice_is_pinned_and_grows_with_the_share() {
+        let fifth = Holdout::new(0.2, 3);
+        let held: Vec<u64> = (0..40).filter(|ordinal| fifth.holds_out(*ordinal)).collect();
+        assert_eq!(held, [0, 4, 23, 31]);
+        let half = Holdout::new(0.5, 3);
+        assert!((0..1_000).all(|ordinal| !fifth.holds_out(ordinal) || half.holds_out(ordinal)));
+        let count = (0..10_000).filter(|ordinal| fifth.holds_out(*ordinal)).count();
+        assert!((1_900..2_100).contains(&count), "{count}");
+        assert!((0..100).all(|ordinal| !Holdout::new(0.0, 3).holds_out(ordinal)));
+    }
 }

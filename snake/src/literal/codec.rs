@@ -115,11 +115,9 @@ impl Test {
         }
         if let Some(comparison) = Comparison::ALL.into_iter().find(|c| c.kind() == kind) {
             return match value.as_array().map(Vec::as_slice) {
-                Some([Json::String(text), threshold]) => Ok(Self::Reference(
-                    comparison,
-                    text.as_str().into(),
-                    number(threshold).ok_or(REFERENCE)?,
-                )),
+                Some([Json::String(text), threshold]) => {
+                    Ok(Self::Reference(comparison, text.as_str().into(), number(threshold).ok_or(REFERENCE)?))
+                }
                 _ => Err(REFERENCE),
             };
         }

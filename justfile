@@ -1,0 +1,31 @@
+# What CI runs, one recipe a step, so that a failing step can be repeated alone.
+
+# everything CI asks for
+ci: fmt-check lint doc deny test
+
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all -- --check
+
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# licences, sources and banned crates; says so where the tool is not installed
+deny:
+    if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; else echo "cargo-deny is not installed: skipped (cargo install cargo-deny --locked)"; fi
+
+# the README's test command
+test:
+    cargo test --workspace
+
+# a first look: the whole network on this machine
+run:
+    cargo run --release -- run manifests/breast-cancer.toml
+
+bench:
+    cargo bench --workspace

@@ -1,0 +1,240 @@
+//! What can be typed. Checked further by the command that it goes to.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Volunteers train explainable models on public data, peer to peer.
+#[derive(Debug, Parser)]
+#[command(name = "opendipaco", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused (routing, shard or signature mismatch).\n\
+    Logs: set RUST_LOG, for example RUST_LOG=opendipaco=debug,net=debug.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole network on this machine: publish, coordinate, and volunteers, each a process of its own.
+    Run(RunArgs),
+    /// Train a run file's model without a network; the bytes are those of `run`.
+    Train(TrainArgs),
+    /// Fit, count, hash and sign: write a run's manifest and its first delegation.
+    Publish(PublishArgs),
+    /// Collect the reports of runs, check and keep them, and write their models.
+    Coordinate(CoordinateArgs),
+    /// Volunteer: find a run, check its router, train its units, report literals.
+    Join(JoinArgs),
+    /// Predict the rows of a CSV file, one line of JSON each.
+    Predict(PredictArgs),
+    /// Measure a model on the rows of a CSV file.
+    Evaluate(EvaluateArgs),
+    /// Show what is in a model.
+    Inspect(InspectArgs),
+    /// Make a key file, or show the public key of one.
+    Keygen(KeygenArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The run file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How many volunteers to start.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) volunteers: u32,
+    /// Where to write the model.
+    #[arg(long, value_name = "FILE", default_value = "model.json")]
+    pub(crate) out: PathBuf,
+    /// Shards each volunteer keeps in memory (default: the run file's, else 4).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_shards: Option<u32>,
+    /// Print events as lines of JSON instead of a progress display.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The run file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where to write the model.
+    #[arg(long, value_name = "FILE", default_value = "model.json")]
+    pub(crate) out: PathBuf,
+    /// Threads to train with (default: all cores). The model does not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// The run file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder for NAME.manifest and NAME.delegation.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// The operator's key file (made when it is not there).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Public key of the peer that will coordinate (default: the operator's own key).
+    #[arg(long, value_name = "KEY")]
+    pub(crate) coordinator: Option<String>,
+    /// Hand the manifest to a peer, for example /ip4/192.0.2.7/tcp/4001.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) announce: Vec<String>,
+}
+
+/// How a peer meets the network.
+#[derive(Debug, Args)]
+pub(crate) struct NetworkArgs {
+    /// Address to listen on; may be given several times.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Vec<String>,
+    /// Do not look for peers on the local network.
+    #[arg(long)]
+    pub(crate) no_mdns: bool,
+    /// Print events as lines of JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Lease time in milliseconds, the same for all peers of a run. For tests.
+    #[arg(long, value_name = "MS", hide = true)]
+    pub(crate) lease_ms: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CoordinateArgs {
+    /// The manifests; each one's delegation lies beside it, with the ending .delegation.
+    #[arg(value_name = "MANIFEST", required = true)]
+    pub(crate) manifests: Vec<PathBuf>,
+    /// Folder for reports and models.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The coordinator's key file (default: the operator's).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Where the source lies on this machine, one per part in order.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Vec<PathBuf>,
+    /// Peers to connect to at the start.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bootstrap: Vec<String>,
+    /// Stay after the models are written.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JoinArgs {
+    /// Most shards kept in memory.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_shards: u32,
+    /// Most bytes of shards kept in memory, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_shard_memory: u64,
+    /// Most bytes of shards kept on disk, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
+    pub(crate) max_shard_disk: u64,
+    /// Fit the router again from the source and refuse the run when it differs.
+    #[arg(long)]
+    pub(crate) verify_routing: bool,
+    /// Address of a peer of the network; may be given several times.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bootstrap: Vec<String>,
+    /// Only take runs that this key signed.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) operator: Option<String>,
+    /// The run to take, by run id (or its start) or by name.
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) run: Option<String>,
+    /// Folder for the key, shards and reports not yet delivered.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Threads to train with (default: all cores).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// This volunteer's key file (default: volunteer.pem in the data folder, made when it is not there).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Where the source lies on this machine, one per part in order.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Vec<PathBuf>,
+    /// Let a manifest name files on this machine.
+    #[arg(long)]
+    pub(crate) allow_local: bool,
+    /// Stay when the run is complete, and serve others.
+    #[arg(long)]
+    pub(crate) stay: bool,
+    /// Do not ask before starting.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The rows: CSV with a header, plain or .gz.
+    #[arg(value_name = "CSV")]
+    pub(crate) csv: PathBuf,
+    /// How to print: a JSON object a line, or CSV.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
+    pub(crate) format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The rows with their target: CSV with a header, plain or .gz.
+    #[arg(value_name = "CSV")]
+    pub(crate) csv: PathBuf,
+    /// Only the rows that this run file or manifest holds out.
+    #[arg(long, value_name = "FILE|MANIFEST")]
+    pub(crate) held_out: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArgs {
+    /// The key file (default: the operator's).
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

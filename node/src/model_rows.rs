@@ -1,0 +1,185 @@
+//! The rows of a CSV file as a model wants to see them: its features in its order, routed where it routes.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use snake::{Cell, Feature, FeatureKind, Model, RowBatch, RowBatchBuilder, Value};
+use spec::io::CsvSource;
+use spec::{OnError, PATH_FEATURE, Record, RecordReader, RecordSource, Router, router_of_model};
+
+/// Rows read before they are predicted.
+const ROWS_AT_A_TIME: usize = 16_384;
+
+/// Reads a model file. Its training rows are left out: predictions don't need them.
+pub(crate) fn read_model(path: &Path) -> Result<Model> {
+    let bytes = std::fs::read(path).with_context(|| format!("{}: can't be read", path.display()))?;
+    Model::read_without_rows(&bytes).with_context(|| path.display().to_string())
+}
+
+/// A part of the rows of a file, in order.
+pub(crate) struct Rows {
+    /// The rows.
+    pub(crate) batch: RowBatch,
+    /// The target column's cells, where the file has that column.
+    pub(crate) targets: Option<Vec<String>>,
+    /// Each row's ordinal in the file.
+    pub(crate) ordinals: Vec<u64>,
+}
+
+/// Reads `csv` in parts and gives each to `visit`, only rows for whose ordinal `wanted` holds.
+///
+/// As in training, an empty cell is 0 in a number column and the empty text in a text column; a number that does not parse
+/// is missing, and so is a column the file doesn't have. `__path` is used where the file has it, and routed where it doesn't.
+pub(crate) fn for_each_part(
+    model: &Model,
+    csv: &Path,
+    wanted: &dyn Fn(u64) -> bool,
+    visit: &mut dyn FnMut(&Rows) -> Result<()>,
+) -> Result<()> {
+    let source = CsvSource::new(vec![csv.to_owned()], OnError::Refuse);
+    let mut reader = source.open()?;
+    let mut columns = Columns::new(model, reader.header(), csv)?;
+    let mut builder = RowBatchBuilder::new(&model.head.features);
+    let mut targets = columns.target.map(|_| Vec::new());
+    let mut ordinals = Vec::new();
+    let mut record = Record::default();
+    loop {
+        let more = next(&mut *reader, &mut record)?;
+        if builder.rows() >= ROWS_AT_A_TIME || (!more && builder.rows() > 0) {
+            let rows = Rows {
+                batch: builder.take(),
+                targets: targets.as_mut().map(std::mem::take),
+                ordinals: std::mem::take(&mut ordinals),
+            };
+            visit(&rows)?;
+        }
+        if !more {
+            return Ok(());
+        }
+        if !wanted(record.ordinal) {
+            continue;
+        }
+        columns.push(&record, &mut builder)?;
+        ordinals.push(record.ordinal);
+        if let (Some(targets), Some(column)) = (&mut targets, columns.target) {
+            targets.push(record.cells.get(column).cloned().unwrap_or_default());
+        }
+    }
+}
+
+fn next(reader: &mut dyn RecordReader, record: &mut Record) -> Result<bool> {
+    Ok(reader.next(record)?)
+}
+
+/// Where the model's features are in the file.
+struct Columns<'m> {
+    features: &'m [Feature],
+    places: Vec<Option<usize>>,
+    target: Option<usize>,
+    router: Option<PathRouter>,
+}
+
+/// Routes rows that come without their path.
+struct PathRouter {
+    router: Router,
+    /// Per feature of the router's schema, where it is in the file.
+    places: Vec<(FeatureKind, usize)>,
+    /// Position of `__path` among the model's features.
+    feature: usize,
+}
+
+impl<'m> Columns<'m> {
+    fn new(model: &'m Model, header: &[String], csv: &Path) -> Result<Self> {
+        let find = |name: &str| header.iter().position(|column| column == name);
+        let features = &model.head.features;
+        let places: Vec<Option<usize>> = features.iter().map(|feature| find(&feature.name)).collect();
+        let missing: Vec<&str> = features
+            .iter()
+            .zip(&places)
+            .filter(|(feature, place)| place.is_none() && feature.name != PATH_FEATURE)
+            .map(|(feature, _)| feature.name.as_str())
+            .collect();
+        anyhow::ensure!(
+            missing.len() < features.iter().filter(|feature| feature.name != PATH_FEATURE).count().max(1),
+            "{}: has none of the model's features; its header is {}",
+            csv.display(),
+            header.join(",")
+        );
+        if !missing.is_empty() {
+            tracing::warn!("{}: has no column {}; literals over it are false", csv.display(), missing.join(", "));
+        }
+        let router = match features.iter().position(|feature| feature.name == PATH_FEATURE) {
+            Some(feature) if places.get(feature).copied().flatten().is_none() => {
+                let made = path_router(model, header, feature);
+                if let Err(reason) = &made {
+                    tracing::warn!(
+                        "{}: rows have no {PATH_FEATURE} and can't be routed, so every layer answers with its last bucket: \
+                         {reason:#}",
+                        csv.display()
+                    );
+                }
+                made.ok()
+            }
+            _ => None,
+        };
+        Ok(Self { features, places, target: find(&model.head.target), router })
+    }
+
+    fn push(&mut self, record: &Record, builder: &mut RowBatchBuilder) -> Result<()> {
+        let path = self.router.as_mut().map(|router| (router.feature, router.route(record).to_string()));
+        let values: Vec<Value<'_>> = self
+            .features
+            .iter()
+            .zip(&self.places)
+            .enumerate()
+            .map(|(i, (feature, place))| match (&path, place) {
+                (Some((routed, path)), _) if *routed == i => Value::Text(path),
+                (_, Some(place)) => value(feature.kind, record.cells.get(*place).map_or("", String::as_str)),
+                (_, None) => Value::Missing,
+            })
+            .collect();
+        Ok(builder.push(&values)?)
+    }
+}
+
+/// A cell as training would read it.
+fn value(kind: FeatureKind, cell: &str) -> Value<'_> {
+    match kind {
+        FeatureKind::Number if cell.is_empty() => Value::Number(0.0),
+        kind => Value::parse(kind, cell),
+    }
+}
+
+fn path_router(model: &Model, header: &[String], feature: usize) -> Result<PathRouter> {
+    let object = model.head.opendipaco.as_ref().context("the model does not carry its router")?;
+    let (schema, routing) = router_of_model(object)?;
+    let router = Router::new(&routing, &schema)?;
+    let places = schema
+        .features
+        .iter()
+        .map(|feature| {
+            let place = header.iter().position(|column| *column == feature.name);
+            place.map(|place| (feature.kind, place)).with_context(|| format!("there is no column {:?}", feature.name))
+        })
+        .collect::<Result<_>>()?;
+    Ok(PathRouter { router, places, feature })
+}
+
+impl PathRouter {
+    fn route(&mut self, record: &Record) -> u32 {
+        let cells: Vec<Cell<'_>> = self
+            .places
+            .iter()
+            .map(|(kind, place)| {
+                let cell = record.cells.get(*place).map_or("", String::as_str);
+                match value(*kind, cell) {
+                    Value::Number(number) => Cell::Number(number),
+                    Value::Text(text) => Cell::Text(text),
+                    // A number that does not parse: as an empty cell.
+                    Value::Missing => Cell::Number(0.0),
+                }
+            })
+            .collect();
+        self.router.route(record.ordinal, &cells)
+    }
+}

@@ -1,0 +1,514 @@
+//! Meeting others: hello on every connection, runs and their manifests, addresses, and a small circle of neighbours.
+//!
+//! The owner's loop takes one raw happening at a time ([`Community::receive`], safe to cancel), hands it back
+//! ([`Community::handle`]) and gets what concerns it as [`Heard`]. Requests to others run as tasks of their own and answer
+//! through a bounded channel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use net::{GossipId, Multiaddr, Net, NetEvent, Reply, Stream, Verdict};
+use protocol::{
+    Address, Answer, Delegation, GossipRecord, Hello, HelloRun, Identity, Manifest, Offer, PeerKey, PeerRecord,
+    RecordBytes, Records, RecordsRequest, Request, RunId, Signed, topic,
+};
+use tokio::sync::mpsc;
+
+use super::book::NEIGHBOURS_MAX;
+use super::known_run::KnownRun;
+use crate::clock::{Clock, unix_millis};
+
+/// Answers of others that wait to be looked at. Asking tasks wait when it is full; there are few of them per connection.
+const ANSWERS: usize = 256;
+/// Runs that are remembered. Beyond that no new ones are.
+const RUNS_MAX: usize = 64;
+/// How often a peer says where it can be reached, in milliseconds.
+const ADDRESS_EVERY: u64 = 60_000;
+/// How often the circle of neighbours is looked at, in milliseconds.
+const CIRCLE_EVERY: u64 = 500;
+/// Addresses in a peer record.
+const ADDRESSES_MAX: usize = 8;
+
+/// Which runs a peer is curious about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// Every run that others show: it looks for one to join.
+    AllRuns,
+    /// Only the ones it was given.
+    OwnRuns,
+}
+
+/// What the owner has to deal with.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A peer's hello is here, so its runs are known (their manifests may still be on the way).
+    Hello(PeerKey),
+    /// A run's manifest is here.
+    Manifest(RunId),
+    /// A manifest was refused: by whom it came, and why.
+    BadManifest { from: PeerKey, reason: String },
+    /// A connected peer is in this run: time to exchange records.
+    Member { run: RunId, peer: PeerKey },
+    /// A peer is connected.
+    Connected(PeerKey),
+    /// The last connection to a peer is gone.
+    Gone(PeerKey),
+    /// A record of a run, verified; by gossip it wants a verdict.
+    Record { run: RunId, record: GossipRecord, ticket: Option<Ticket> },
+    /// A neighbour's records, of which each is still to be opened, and where to ask on.
+    Records { run: RunId, peer: PeerKey, records: Records },
+    /// A neighbour wants to know what it lacks.
+    RecordsAsked { request: RecordsRequest, reply: Reply },
+    /// A peer opened a stream: a report.
+    Stream { from: PeerKey, stream: Stream },
+}
+
+/// A gossip message that waits for its verdict.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    id: GossipId,
+    from: PeerKey,
+}
+
+/// Something that happened, not looked at yet.
+pub(crate) enum Raw {
+    Event(NetEvent),
+    Answer(Asked),
+}
+
+/// A question to a peer, answered.
+pub(crate) struct Asked {
+    peer: PeerKey,
+    what: Question,
+    answer: Result<Answer, String>,
+}
+
+enum Question {
+    Hello,
+    Manifest(RunId),
+    Records(RunId),
+    Dial,
+}
+
+/// The peers around this one, and the runs they know.
+pub(crate) struct Community {
+    net: Net,
+    events: mpsc::Receiver<NetEvent>,
+    answers: mpsc::Receiver<Asked>,
+    answered: mpsc::Sender<Asked>,
+    identity: Identity,
+    clock: Clock,
+    wants: Wants,
+    runs: BTreeMap<RunId, KnownRun>,
+    connected: BTreeSet<PeerKey>,
+    own_record: Option<Signed<PeerRecord>>,
+    next_address: u64,
+    next_circle: u64,
+}
+
+impl Community {
+    pub(crate) fn new(
+        net: Net,
+        events: mpsc::Receiver<NetEvent>,
+        identity: Identity,
+        clock: Clock,
+        wants: Wants,
+    ) -> Self {
+        let (answered, answers) = mpsc::channel(ANSWERS);
+        let mut community = Self {
+            net,
+            events,
+            answers,
+            answered,
+            identity,
+            clock,
+            wants,
+            runs: BTreeMap::new(),
+            connected: BTreeSet::new(),
+            own_record: None,
+            next_address: 0,
+            next_circle: 0,
+        };
+        community.write_own_record();
+        community
+    }
+
+    /// The network's handle.
+    pub(crate) fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The runs.
+    pub(crate) fn runs(&self) -> &BTreeMap<RunId, KnownRun> {
+        &self.runs
+    }
+
+    /// Takes part in a run: its records are heard, its members are met.
+    pub(crate) async fn take_part(&mut self, run: RunId) {
+        if let Err(error) = self.net.subscribe(&topic(run)).await {
+            tracing::warn!("run {}: its topic can't be heard: {error}", run.short());
+        }
+        self.say_address(run).await;
+        self.next_circle = 0;
+    }
+
+    /// Makes a run known here.
+    pub(crate) fn add_run(&mut self, manifest: Arc<Manifest>, delegation: Option<&[u8]>) {
+        let known = self.runs.entry(manifest.run()).or_default();
+        known.take_manifest(manifest);
+        if let Some(bytes) = delegation {
+            known.take_delegation(bytes);
+        }
+    }
+
+    /// The next happening. Cancelling it loses nothing. `None`: the network has ended.
+    pub(crate) async fn receive(&mut self) -> Option<Raw> {
+        tokio::select! {
+            event = self.events.recv() => event.map(Raw::Event),
+            Some(asked) = self.answers.recv() => Some(Raw::Answer(asked)),
+        }
+    }
+
+    /// Deals with a happening and says what concerns the owner.
+    pub(crate) async fn handle(&mut self, raw: Raw) -> Vec<Heard> {
+        match raw {
+            Raw::Event(event) => self.on_event(event).await,
+            Raw::Answer(asked) => self.on_answer(asked),
+        }
+    }
+
+    /// Lets time pass: say where this peer is, keep enough neighbours.
+    pub(crate) async fn tick(&mut self) {
+        let now = self.clock.now().0;
+        if now >= self.next_address {
+            self.next_address = now + ADDRESS_EVERY;
+            self.write_own_record();
+            let runs: Vec<RunId> = self.runs.keys().copied().collect();
+            for run in runs {
+                self.say_address(run).await;
+            }
+        }
+        if now >= self.next_circle {
+            self.next_circle = now + CIRCLE_EVERY;
+            self.widen_circle(now);
+        }
+    }
+
+    /// Says something to everyone in a run.
+    pub(crate) async fn gossip(&self, run: RunId, bytes: &[u8]) {
+        if let Err(error) = self.net.gossip(&topic(run), bytes.to_vec()).await {
+            tracing::warn!("run {}: a record could not be said: {error}", run.short());
+        }
+    }
+
+    /// What the owner thinks of a record that came by gossip.
+    pub(crate) async fn verdict(&self, ticket: Option<Ticket>, verdict: Verdict) {
+        if let Some(ticket) = ticket {
+            let _ = self.net.verdict(ticket.id, ticket.from, verdict).await;
+        }
+    }
+
+    /// Asks a neighbour for the records this peer lacks; they come as [`Heard::Records`].
+    pub(crate) fn ask_records(&self, peer: PeerKey, request: RecordsRequest) {
+        self.ask(peer, Question::Records(request.run), &Request::Records(request));
+    }
+
+    /// The addresses at which a peer of a run said it can be reached.
+    pub(crate) fn addresses(&self, run: RunId, peer: PeerKey) -> Vec<Multiaddr> {
+        let Some(known) = self.runs.get(&run) else { return Vec::new() };
+        let told = known.delegation.as_ref().filter(|d| d.value().coordinator == peer);
+        let told = told.map(|d| d.value().addresses.clone()).unwrap_or_default();
+        known.book.addresses(peer).iter().chain(&told).filter_map(|a| a.as_str().parse().ok()).collect()
+    }
+
+    /// The signed addresses that this peer knows for a run, to be kept on disk.
+    pub(crate) fn known_addresses(&self, run: RunId) -> Vec<Vec<u8>> {
+        let records = self.runs.get(&run).map(|known| known.book.records());
+        records.into_iter().flatten().map(|record| record.bytes().to_vec()).collect()
+    }
+
+    /// Takes peers' signed addresses, as they were kept on disk.
+    pub(crate) fn learn_addresses<'b>(&mut self, run: RunId, records: impl Iterator<Item = &'b [u8]>) {
+        let me = self.identity.key();
+        if let Some(known) = self.runs.get_mut(&run) {
+            for bytes in records {
+                if let Ok(record) = Signed::<PeerRecord>::open(bytes, None)
+                    && record.signer() != me
+                {
+                    known.book.learn(record);
+                }
+            }
+        }
+    }
+
+    async fn on_event(&mut self, event: NetEvent) -> Vec<Heard> {
+        match event {
+            NetEvent::Connected { key, .. } => {
+                self.connected.insert(key);
+                for known in self.runs.values_mut() {
+                    known.book.connected(key);
+                }
+                self.ask(key, Question::Hello, &Request::Hello(self.hello()));
+                vec![Heard::Connected(key)]
+            }
+            NetEvent::Disconnected { key } => {
+                self.connected.remove(&key);
+                for known in self.runs.values_mut() {
+                    known.members.remove(&key);
+                }
+                vec![Heard::Gone(key)]
+            }
+            NetEvent::Discovered { key, addresses } => {
+                if !self.connected.contains(&key) && self.connected.len() < NEIGHBOURS_MAX {
+                    self.dial(key, addresses);
+                }
+                Vec::new()
+            }
+            NetEvent::Identified { .. } => Vec::new(),
+            NetEvent::Gossip { topic: name, id, from, bytes, .. } => self.on_gossip(&name, Ticket { id, from }, &bytes).await,
+            NetEvent::Request { from, bytes, reply } => self.on_request(from, &bytes, reply).await,
+            NetEvent::Stream { from, stream } => vec![Heard::Stream { from, stream }],
+        }
+    }
+
+    async fn on_gossip(&mut self, name: &str, ticket: Ticket, bytes: &[u8]) -> Vec<Heard> {
+        let Some(run) = self.runs.keys().copied().find(|run| topic(*run) == name) else {
+            self.verdict(Some(ticket), Verdict::Ignore).await;
+            return Vec::new();
+        };
+        match GossipRecord::open(bytes, run) {
+            Err(error) => {
+                tracing::debug!("a record from {} is refused: {error}", ticket.from.short());
+                let verdict = if error.needs_newer_version() { Verdict::Ignore } else { Verdict::Reject };
+                self.verdict(Some(ticket), verdict).await;
+                Vec::new()
+            }
+            Ok(GossipRecord::Peer(record)) => {
+                let me = self.identity.key();
+                let known = self.runs.get_mut(&run);
+                let news = record.signer() != me && known.is_some_and(|known| known.book.learn(record));
+                self.verdict(Some(ticket), if news { Verdict::Accept } else { Verdict::Ignore }).await;
+                Vec::new()
+            }
+            Ok(record) => {
+                if let (GossipRecord::Delegation(delegation), Some(known)) = (&record, self.runs.get_mut(&run)) {
+                    known.take_delegation(delegation.bytes());
+                }
+                vec![Heard::Record { run, record, ticket: Some(ticket) }]
+            }
+        }
+    }
+
+    async fn on_request(&mut self, from: PeerKey, bytes: &[u8], reply: Reply) -> Vec<Heard> {
+        let request = match Request::decode(bytes) {
+            Ok(request) => request,
+            Err(error) => {
+                respond(reply, &Answer::No(error.to_string())).await;
+                return Vec::new();
+            }
+        };
+        match request {
+            Request::Hello(hello) => {
+                respond(reply, &Answer::Hello(self.hello())).await;
+                self.on_hello(from, hello)
+            }
+            Request::Manifest(run) => {
+                let manifest = self.runs.get(&run).and_then(|known| known.manifest.as_ref());
+                let answer = manifest.map_or(Answer::Absent, |m| Answer::Manifest(RecordBytes::from(m.bytes())));
+                respond(reply, &answer).await;
+                Vec::new()
+            }
+            Request::Offer(offer) => {
+                let (answer, heard) = self.on_offer(from, &offer);
+                respond(reply, &answer).await;
+                heard
+            }
+            Request::Records(request) => vec![Heard::RecordsAsked { request, reply }],
+        }
+    }
+
+    fn on_answer(&mut self, asked: Asked) -> Vec<Heard> {
+        let Asked { peer, what, answer } = asked;
+        match (what, answer) {
+            (Question::Hello, Ok(Answer::Hello(hello))) => {
+                let mut heard = self.on_hello(peer, hello);
+                heard.push(Heard::Hello(peer));
+                heard
+            }
+            (Question::Manifest(run), Ok(Answer::Manifest(bytes))) => {
+                self.on_manifest(peer, Some(run), bytes.as_slice()).1
+            }
+            (Question::Records(run), Ok(Answer::Records(records))) => vec![Heard::Records { run, peer, records }],
+            (Question::Dial, Err(reason)) => {
+                tracing::debug!("{} can't be reached: {reason}", peer.short());
+                let now = self.clock.now().0;
+                for known in self.runs.values_mut() {
+                    known.book.failed(peer, now);
+                }
+                Vec::new()
+            }
+            (_, Err(reason)) => {
+                tracing::debug!("{} did not answer: {reason}", peer.short());
+                Vec::new()
+            }
+            (_, Ok(_)) => Vec::new(),
+        }
+    }
+
+    /// What another peer knows: its runs, their delegations, where their members are.
+    fn on_hello(&mut self, from: PeerKey, hello: Hello) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        for shown in hello.runs {
+            let HelloRun { run, delegation, peers, .. } = shown;
+            let room = self.runs.len() < RUNS_MAX;
+            if !self.runs.contains_key(&run) && (self.wants == Wants::OwnRuns || !room) {
+                continue;
+            }
+            let connected = self.connected.contains(&from);
+            let known = self.runs.entry(run).or_default();
+            if let Some(bytes) = delegation {
+                known.take_delegation(bytes.as_slice());
+            }
+            let has_manifest = known.manifest.is_some();
+            if connected && known.members.insert(from) && has_manifest {
+                heard.push(Heard::Member { run, peer: from });
+            }
+            self.learn_addresses(run, peers.iter().map(RecordBytes::as_slice));
+            if !has_manifest {
+                self.ask(from, Question::Manifest(run), &Request::Manifest(run));
+            }
+        }
+        self.next_circle = 0;
+        heard
+    }
+
+    fn on_manifest(&mut self, from: PeerKey, run: Option<RunId>, bytes: &[u8]) -> (Result<(), String>, Vec<Heard>) {
+        let opened = Manifest::open(bytes).map_err(|error| error.to_string()).and_then(|manifest| {
+            match run {
+                Some(run) if run != manifest.run() => Err(format!("asked for run {} and got {}", run.short(), manifest.run().short())),
+                _ => Ok(Arc::new(manifest)),
+            }
+        });
+        match opened {
+            Ok(manifest) => {
+                let run = manifest.run();
+                self.add_run(manifest, None);
+                let members = self.runs.get(&run).map(|known| known.members.clone()).unwrap_or_default();
+                let members = members.into_iter().map(|peer| Heard::Member { run, peer });
+                (Ok(()), std::iter::once(Heard::Manifest(run)).chain(members).collect())
+            }
+            Err(reason) => (Err(reason.clone()), vec![Heard::BadManifest { from, reason }]),
+        }
+    }
+
+    fn on_offer(&mut self, from: PeerKey, offer: &Offer) -> (Answer, Vec<Heard>) {
+        if self.runs.len() >= RUNS_MAX {
+            return (Answer::No("this peer knows as many runs as it can remember".into()), Vec::new());
+        }
+        match self.on_manifest(from, None, offer.manifest.as_slice()) {
+            (Ok(()), heard) => {
+                let run = heard.iter().find_map(|h| if let Heard::Manifest(run) = h { Some(*run) } else { None });
+                if let Some(known) = run.and_then(|run| self.runs.get_mut(&run)) {
+                    known.take_delegation(offer.delegation.as_slice());
+                }
+                (Answer::Accepted, heard)
+            }
+            (Err(reason), heard) => (Answer::No(reason.chars().take(400).collect()), heard),
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        let own = self.own_record.as_ref().map(|record| RecordBytes::from(record.bytes()));
+        let mut hello =
+            Hello { runs: self.runs.iter().filter_map(|(run, known)| known.hello(*run, own.as_ref())).collect() };
+        hello.fit();
+        hello
+    }
+
+    fn ask(&self, peer: PeerKey, what: Question, request: &Request) {
+        let bytes = match request.encode() {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::warn!("a request to {} could not be written: {error}", peer.short());
+                return;
+            }
+        };
+        let (net, answered) = (self.net.clone(), self.answered.clone());
+        tokio::spawn(async move {
+            let answer = match net.request(peer, bytes).await {
+                Ok(bytes) => Answer::decode(&bytes).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let _ = answered.send(Asked { peer, what, answer }).await;
+        });
+    }
+
+    fn dial(&self, peer: PeerKey, addresses: Vec<Multiaddr>) {
+        let (net, answered) = (self.net.clone(), self.answered.clone());
+        tokio::spawn(async move {
+            if let Err(error) = net.dial_peer(peer, addresses).await {
+                let _ = answered.send(Asked { peer, what: Question::Dial, answer: Err(error.to_string()) }).await;
+            }
+        });
+    }
+
+    /// Dials members of every run until there are enough connections, and the coordinator always.
+    fn widen_circle(&mut self, now: u64) {
+        let me = self.identity.key();
+        let connected: Vec<PeerKey> = self.connected.iter().copied().collect();
+        let mut wanted = BTreeSet::new();
+        for known in self.runs.values_mut() {
+            let coordinator = known.coordinator();
+            let neighbours = known.members.iter().filter(|peer| Some(**peer) != coordinator).count();
+            wanted.extend(known.book.to_dial(now, me, &connected, neighbours));
+            if let Some(coordinator) = coordinator.filter(|c| *c != me && !connected.contains(c)) {
+                wanted.extend(known.book.due(coordinator, now));
+            }
+        }
+        for peer in wanted {
+            let addresses: Vec<Multiaddr> =
+                self.runs.keys().flat_map(|run| self.addresses(*run, peer)).collect();
+            self.dial(peer, addresses);
+        }
+    }
+
+    fn write_own_record(&mut self) {
+        let addresses: Vec<Address> = self
+            .net
+            .listening()
+            .iter()
+            .filter_map(|address| address.to_string().parse().ok())
+            .take(ADDRESSES_MAX)
+            .collect();
+        let record = PeerRecord { addresses, counter: unix_millis() };
+        match Signed::sign(&self.identity, RunId::NONE, record) {
+            Ok(record) => self.own_record = Some(record),
+            Err(error) => tracing::warn!("this peer's addresses could not be signed: {error}"),
+        }
+    }
+
+    async fn say_address(&self, run: RunId) {
+        if let Some(record) = &self.own_record {
+            self.gossip(run, record.bytes()).await;
+        }
+    }
+}
+
+/// Sends an answer; a peer that no longer waits is no concern of ours.
+pub(crate) async fn respond(reply: Reply, answer: &Answer) {
+    match answer.encode() {
+        Ok(bytes) => {
+            if let Err(error) = reply.send(bytes).await {
+                tracing::debug!("an answer was not taken: {error}");
+            }
+        }
+        Err(error) => tracing::warn!("an answer could not be written: {error}"),
+    }
+}
+
+/// Opens a delegation that lies beside a manifest.
+pub(crate) fn open_delegation(bytes: &[u8], manifest: &Manifest) -> Result<Signed<Delegation>, String> {
+    let delegation = Signed::<Delegation>::open(bytes, Some(manifest.run())).map_err(|e| e.to_string())?;
+    delegation.signed_by(manifest.operator()).map_err(|e| e.to_string())?;
+    Ok(delegation)
+}

@@ -1,0 +1,12 @@
+//! What volunteers and coordinators have in common: meeting others, knowing runs, passing records on.
+
+mod book;
+mod community;
+mod known_run;
+mod listen;
+mod statements;
+
+pub(crate) use community::{Community, Heard, Ticket, Wants, open_delegation, respond};
+pub(crate) use known_run::KnownRun;
+pub(crate) use listen::{Listening, address, start_net};
+pub(crate) use statements::{opened, sign, statement};

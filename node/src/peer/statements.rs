@@ -1,0 +1,52 @@
+//! Between records as they travel and statements as the decisions take them.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use protocol::{GossipRecord, Identity, Record, RunId, Says, Signed, Statement};
+
+/// Signs what a machine wants to say.
+pub(crate) fn sign(identity: &Identity, run: RunId, says: Says) -> Result<Arc<Statement>> {
+    fn signed<T: Record>(identity: &Identity, run: RunId, record: T) -> Result<Statement>
+    where
+        Statement: From<Signed<T>>,
+    {
+        Ok(Signed::sign(identity, run, record)?.into())
+    }
+    let statement = match says {
+        Says::Claim(record) => signed(identity, run, record),
+        Says::Release(record) => signed(identity, run, record),
+        Says::Heartbeat(record) => signed(identity, run, record),
+        Says::Finished(record) => signed(identity, run, record),
+        Says::Receipt(record) => signed(identity, run, record),
+        Says::Reopen(record) => signed(identity, run, record),
+        Says::Complete(record) => signed(identity, run, record),
+        Says::Delegation(record) => signed(identity, run, record),
+    }?;
+    Ok(Arc::new(statement))
+}
+
+/// A verified record as a statement; `None` for a peer's addresses, which are no business of the lease table.
+pub(crate) fn statement(record: GossipRecord) -> Option<Arc<Statement>> {
+    let statement = match record {
+        GossipRecord::Claim(signed) => signed.into(),
+        GossipRecord::Release(signed) => signed.into(),
+        GossipRecord::Heartbeat(signed) => signed.into(),
+        GossipRecord::Finished(signed) => signed.into(),
+        GossipRecord::Receipt(signed) => signed.into(),
+        GossipRecord::Reopen(signed) => signed.into(),
+        GossipRecord::Complete(signed) => signed.into(),
+        GossipRecord::Delegation(signed) => signed.into(),
+        GossipRecord::Peer(_) => return None,
+    };
+    Some(Arc::new(statement))
+}
+
+/// Opens records that a neighbour handed over; what does not open is left out. Delegations come first, since they say
+/// whose words count.
+pub(crate) fn opened<'b>(run: RunId, records: impl Iterator<Item = &'b [u8]>) -> Vec<Arc<Statement>> {
+    let mut statements: Vec<_> =
+        records.filter_map(|bytes| GossipRecord::open(bytes, run).ok()).filter_map(statement).collect();
+    protocol::delegations_first(&mut statements);
+    statements
+}

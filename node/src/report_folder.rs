@@ -1,0 +1,189 @@
+//! Reports on disk: the coordinator's store and a volunteer's outbox. One file a report, whole or not there at all.
+//!
+//! ```text
+//! file name   path-layer-part-replica-contenthash.report
+//! bytes       "ODPCRP01"  u32 LE length  statement  body
+//! ```
+//! `statement` is the reporter's signed word (who, when); `body` the report, which the content hash in the name covers.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use protocol::{ContentHash, Unit};
+
+use crate::disk::{self, Disk, UNFINISHED};
+
+const MAGIC: &[u8; 8] = b"ODPCRP01";
+const ENDING: &str = "report";
+
+/// One report as it lies on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredReport {
+    /// The reporter's signed word, as it travels.
+    pub(crate) statement: Vec<u8>,
+    /// The report, as it travels.
+    pub(crate) body: Vec<u8>,
+}
+
+/// A folder of reports.
+pub(crate) struct ReportFolder {
+    disk: Box<dyn Disk>,
+    folder: PathBuf,
+    largest: u64,
+    hash: Box<dyn Fn(Unit, &[u8]) -> ContentHash + Send + Sync>,
+}
+
+/// What was found at the start.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Per unit, the content hashes of its reports (several: a dispute).
+    pub(crate) reports: BTreeMap<Unit, Vec<ContentHash>>,
+    /// Files that were damaged and have been removed.
+    pub(crate) damaged: Vec<PathBuf>,
+}
+
+impl ReportFolder {
+    /// A folder that exists. `largest`: the most bytes a body may have. `hash`: a body's content hash.
+    pub(crate) fn new(
+        disk: Box<dyn Disk>,
+        folder: &Path,
+        largest: u64,
+        hash: Box<dyn Fn(Unit, &[u8]) -> ContentHash + Send + Sync>,
+    ) -> Self {
+        Self { disk, folder: folder.to_owned(), largest, hash }
+    }
+
+    /// Looks through the folder: removes what a crash left half written and what is damaged.
+    pub(crate) fn look_through(&self) -> io::Result<Found> {
+        let mut found = Found::default();
+        for path in self.disk.list(&self.folder)? {
+            let ending = path.extension().and_then(|e| e.to_str());
+            if ending == Some(UNFINISHED) {
+                self.disk.remove(&path)?;
+            }
+            if ending != Some(ENDING) {
+                continue;
+            }
+            match parse_name(&path) {
+                Some((unit, content)) if self.get(unit, content).is_ok() => {
+                    found.reports.entry(unit).or_default().push(content);
+                }
+                _ => {
+                    self.disk.remove(&path)?;
+                    found.damaged.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts a report on disk; when this returns without an error it stays, whatever happens next.
+    pub(crate) fn put(&self, unit: Unit, content: ContentHash, report: &StoredReport) -> io::Result<()> {
+        let length = u32::try_from(report.statement.len())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the statement is too long"))?;
+        let parts: [&[u8]; 4] = [MAGIC, &length.to_le_bytes(), &report.statement, &report.body];
+        disk::put(&*self.disk, &self.path(unit, content), &parts)
+    }
+
+    /// Reads a report back. One that is not what its name says is an error of kind `InvalidData`.
+    pub(crate) fn get(&self, unit: Unit, content: ContentHash) -> io::Result<StoredReport> {
+        let path = self.path(unit, content);
+        let bytes = self.disk.read(&path, self.largest.saturating_add(64 * 1024))?;
+        let damaged = || {
+            let reason = format!("{}: damaged, or not a report", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, reason)
+        };
+        let (statement, body) = split(&bytes).ok_or_else(damaged)?;
+        if (self.hash)(unit, body) != content {
+            return Err(damaged());
+        }
+        Ok(StoredReport { statement: statement.to_vec(), body: body.to_vec() })
+    }
+
+    /// Removes a report.
+    pub(crate) fn remove(&self, unit: Unit, content: ContentHash) -> io::Result<()> {
+        self.disk.remove(&self.path(unit, content))
+    }
+
+    fn path(&self, unit: Unit, content: ContentHash) -> PathBuf {
+        let Unit { path, layer, part, replica } = unit;
+        self.folder.join(format!("{path}-{layer}-{part}-{replica}-{content}.{ENDING}"))
+    }
+}
+
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
+fn parse_name(path: &Path) -> Option<(Unit, ContentHash)> {
+    let mut words = path.file_stem()?.to_str()?.split('-');
+    let mut number = || words.next()?.parse::<u32>().ok();
+    let unit = Unit { path: number()?, layer: number()?, part: number()?, replica: number()? };
+    let content = words.next()?.parse().ok()?;
+    words.next().is_none().then_some((unit, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+    use crate::disk::faults::FullAfter;
+
+    fn hash(unit: Unit, body: &[u8]) -> ContentHash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&unit.path.to_le_bytes()).update(body);
+        ContentHash::from_bytes(*hasher.finalize().as_bytes())
+    }
+
+    fn folder(disk: Box<dyn Disk>, at: &Path) -> ReportFolder {
+        ReportFolder::new(disk, at, 1_000, Box::new(hash))
+    }
+
+    fn report(text: &str) -> StoredReport {
+        StoredReport { statement: b"signed".to_vec(), body: text.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn reports_come_back_and_damage_is_found() {
+        let at = tempfile::tempdir().unwrap();
+        let store = folder(Box::new(RealDisk), at.path());
+        let (a, b) = (Unit::new(0, 1), Unit::new(3, 0));
+        let (content_a, content_b) = (hash(a, b"one"), hash(b, b"two"));
+        store.put(a, content_a, &report("one")).unwrap();
+        store.put(b, content_b, &report("two")).unwrap();
+        assert_eq!(store.get(a, content_a).unwrap(), report("one"));
+        std::fs::write(at.path().join("x.unfinished"), "half").unwrap();
+        std::fs::write(at.path().join("notes.txt"), "mine").unwrap();
+        let path = store.path(b, content_b);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+
+        let found = store.look_through().unwrap();
+        assert_eq!(found.reports, BTreeMap::from([(a, vec![content_a])]));
+        assert_eq!(found.damaged, [path]);
+        assert_eq!(std::fs::read_dir(at.path()).unwrap().count(), 2, "the other file is left alone");
+    }
+
+    #[test]
+    fn a_full_disk_at_every_step_loses_nothing_and_invents_nothing() {
+        let unit = Unit::new(0, 0);
+        for steps in 0..=3 {
+            let at = tempfile::tempdir().unwrap();
+            let kept = hash(unit, b"kept");
+            folder(Box::new(RealDisk), at.path()).put(unit, kept, &report("kept")).unwrap();
+            let store = folder(Box::new(FullAfter::new(steps)), at.path());
+            let new = hash(unit, b"new");
+            let outcome = store.put(unit, new, &report("new"));
+            assert_eq!(outcome.is_ok(), steps == 3, "{steps}");
+            let found = store.look_through().unwrap();
+            assert!(found.damaged.is_empty() && found.reports[&unit].contains(&kept), "{steps}");
+            if outcome.is_ok() {
+                assert!(found.reports[&unit].contains(&new));
+            }
+        }
+    }
+}

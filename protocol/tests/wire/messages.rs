@@ -1,0 +1,154 @@
+//! Requests, answers and the frames of a report's stream.
+
+use protocol::limits::{HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES, RECORDS};
+use protocol::{
+    Answer, Codec, Hello, HelloRun, MessageError, Offer, RecordBytes, RecordDigests, Records, RecordsRequest,
+    ReportAck, ReportOffer, ReportReply, Request, RunId, frame_head, frame_length,
+};
+
+use crate::samples::{other, peer, run};
+
+fn hello_run(run: RunId, peers: usize, bytes: usize) -> HelloRun {
+    HelloRun {
+        run,
+        name: "small".into(),
+        operator: peer().key(),
+        delegation: Some(RecordBytes(vec![7; 40])),
+        peers: vec![RecordBytes(vec![8; bytes]); peers],
+    }
+}
+
+#[test]
+fn requests_round_trip_and_are_pinned() {
+    let all = [
+        Request::Hello(Hello { runs: vec![hello_run(run(), 2, 10)] }),
+        Request::Manifest(run()),
+        Request::Offer(Offer { manifest: RecordBytes(vec![1]), delegation: RecordBytes(vec![2]) }),
+        Request::Records(RecordsRequest { run: run(), have: None, after: Some([3; 32]) }),
+        Request::Records(RecordsRequest { run: run(), have: Some(RecordDigests::of([])), after: None }),
+    ];
+    for request in all {
+        assert_eq!(Request::decode(&request.encode().unwrap()).unwrap(), request);
+    }
+    let bytes = Request::Manifest(run()).encode().unwrap();
+    assert_eq!(bytes, [b"\xa1\x68manifest\x58\x20".as_slice(), &[0xaa; 32]].concat());
+    let bytes = Request::Hello(Hello::default()).encode().unwrap();
+    assert_eq!(bytes, b"\xa1\x65hello\xa1\x61r\x80");
+}
+
+#[test]
+fn answers_round_trip_and_are_pinned() {
+    let all = [
+        Answer::Hello(Hello { runs: vec![HelloRun { delegation: None, ..hello_run(run(), 0, 0) }] }),
+        Answer::Manifest(RecordBytes(vec![1; MANIFEST_BYTES])),
+        Answer::Absent,
+        Answer::Accepted,
+        Answer::Records(Records { records: vec![RecordBytes(vec![1])], next: Some([9; 32]) }),
+        Answer::Busy(5),
+        Answer::No("why".into()),
+    ];
+    for answer in all {
+        assert_eq!(Answer::decode(&answer.encode().unwrap()).unwrap(), answer);
+    }
+    assert_eq!(Answer::Absent.encode().unwrap(), b"\x66absent");
+    assert_eq!(Answer::No("why".into()).encode().unwrap(), b"\xa1\x62no\x63why");
+}
+
+#[test]
+fn what_is_too_much_is_refused() {
+    let refused = |request: Request| assert!(matches!(request.encode(), Err(MessageError::Refused { .. })));
+    refused(Request::Hello(Hello { runs: vec![hello_run(run(), 33, 1)] }));
+    refused(Request::Hello(Hello { runs: vec![hello_run(run(), 0, 0); 2] }));
+    refused(Request::Hello(Hello { runs: vec![hello_run(RunId::NONE, 0, 0)] }));
+    let many = (0..17).map(|i| hello_run(RunId::from_bytes([i + 1; 32]), 0, 0)).collect();
+    refused(Request::Hello(Hello { runs: many }));
+    let tricky = HelloRun { name: "a\u{202e}b".into(), ..hello_run(run(), 0, 0) };
+    refused(Request::Hello(Hello { runs: vec![tricky] }));
+    assert!(Answer::No("x".repeat(513)).encode().is_err());
+    assert!(Answer::Manifest(RecordBytes(vec![0; MANIFEST_BYTES + 1])).encode().is_err());
+    assert_eq!(
+        Request::decode(&vec![0; MESSAGE_BYTES + 1]),
+        Err(MessageError::TooLarge { what: "request", bytes: MESSAGE_BYTES + 1, limit: MESSAGE_BYTES })
+    );
+    // A request of a later version.
+    assert_eq!(Request::decode(b"\xa1\x66status\x00"), Err(MessageError::Malformed { what: "request" }));
+}
+
+#[test]
+fn a_hello_is_made_to_fit() {
+    let peers = protocol::limits::ADDRESS_RECORD_BYTES;
+    let runs = (0..20_u8).map(|i| hello_run(RunId::from_bytes([i + 1; 32]), 40, peers)).collect();
+    let mut hello = Hello { runs };
+    hello.fit();
+    assert_eq!(hello.runs.len(), HELLO_RUNS);
+    let kept: Vec<usize> = hello.runs.iter().map(|run| run.peers.len()).collect();
+    assert!(kept.iter().all(|kept| (2..=HELLO_PEERS).contains(kept)), "{kept:?}");
+    let bytes = Request::Hello(hello).encode().unwrap();
+    assert!(bytes.len() > MESSAGE_BYTES - 16 * 1024, "room is used: {}", bytes.len());
+
+    let mut small = Hello { runs: vec![hello_run(run(), 40, 300)] };
+    small.fit();
+    assert_eq!(small.runs[0].peers.len(), HELLO_PEERS);
+}
+
+#[test]
+fn records_come_in_pages() {
+    let mut all: Vec<([u8; 32], Vec<u8>)> = (0..5000_u64)
+        .map(|i| (*blake3::hash(&i.to_le_bytes()).as_bytes(), vec![0; 100 + (i % 300) as usize]))
+        .collect();
+    all.sort_unstable();
+    let mut got = 0;
+    let mut pages = 0;
+    let mut after = None;
+    loop {
+        let page = Records::page(all.iter().map(|(digest, bytes)| (*digest, bytes.as_slice())), after);
+        assert!(page.records.len() <= RECORDS);
+        got += page.records.len();
+        pages += 1;
+        let answer = Answer::Records(page.clone());
+        assert_eq!(Answer::decode(&answer.encode().unwrap()).unwrap(), answer);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((got, pages), (5000, 6));
+    assert_eq!(Records::page([], None), Records::default());
+}
+
+#[test]
+fn frames_of_a_report_round_trip() {
+    let offer = ReportOffer { header: RecordBytes(vec![1, 2]), codec: Codec::None, packed: 99 };
+    assert_eq!(offer.encode().unwrap(), b"\xa3\x61h\x42\x01\x02\x61k\x64none\x61n\x18\x63");
+    assert_eq!(ReportOffer::decode(&offer.encode().unwrap()).unwrap(), offer);
+    assert!(ReportOffer { packed: u64::MAX, ..offer.clone() }.encode().is_err());
+    assert!(ReportOffer { header: RecordBytes(vec![0; 513]), ..offer }.encode().is_err());
+    let replies = [
+        ReportReply::Send,
+        ReportReply::Have(RecordBytes(vec![1; 300])),
+        ReportReply::Busy(3),
+        ReportReply::No("full".into()),
+    ];
+    for reply in replies {
+        assert_eq!(ReportReply::decode(&reply.encode().unwrap()).unwrap(), reply);
+    }
+    let acks = [
+        ReportAck::Stored(RecordBytes(vec![1; 512])),
+        ReportAck::Kept,
+        ReportAck::Busy(3),
+        ReportAck::No("x".repeat(512)),
+    ];
+    for ack in acks {
+        assert_eq!(ReportAck::decode(&ack.encode().unwrap()).unwrap(), ack);
+    }
+    assert_eq!(ReportReply::Send.encode().unwrap(), b"\x64send");
+}
+
+#[test]
+fn frame_heads_are_checked() {
+    assert_eq!(frame_head(65_536).unwrap(), [0, 1, 0, 0]);
+    assert_eq!(frame_length([0, 1, 0, 0]).unwrap(), 65_536);
+    assert!(frame_head(0).is_err() && frame_head(65_537).is_err());
+    assert!(frame_length([0; 4]).is_err() && frame_length([0xff; 4]).is_err());
+    assert_ne!(peer().key(), other().key());
+}

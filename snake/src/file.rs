@@ -1,0 +1,6 @@
+//! The model file: `model.json` as an interchange format that other software reads too.
+
+mod read;
+mod write;
+
+pub use write::ModelWriter;

@@ -1,0 +1,217 @@
+//! The clauses of a bucket.
+//!
+//! Class by class: while members of the class are open, take one and build a clause that is false on it and true on
+//! every member of the other classes. All members of the class on which the clause is false are its consequence: each
+//! gets the clause as a condition of its own. Since a clause is an OR, its truth on the whole bucket is the union of
+//! its literals' sets, and what stands in the bucket about it is read off these sets: nothing is assumed.
+
+use std::ops::Range;
+
+use super::draft::{Draft, check};
+use super::error::TrainError;
+use super::local::Local;
+use super::prepared::Prepared;
+use crate::bits;
+use crate::bucket::VoteCondition;
+use crate::cancel::Cancel;
+use crate::literal::Clause;
+use crate::stream::Stream;
+
+/// What the members of a bucket vote by.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Votes {
+    pub(super) clauses: Vec<Clause>,
+    /// Per member.
+    pub(super) conditions: Vec<Vec<VoteCondition>>,
+}
+
+/// Room to build clauses in, used for one bucket after another.
+#[derive(Debug)]
+pub(super) struct Workshop<'a> {
+    prepared: &'a Prepared,
+    cancel: &'a Cancel,
+    lookahead: u32,
+    local: Local<'a>,
+    /// (class, member, row), sorted: a place in this list is what the sets hold, so that the members of a class are
+    /// next to each other and counting them takes few blocks.
+    by_class: Vec<(u32, u32, u32)>,
+    /// Where the blocks of the class at hand start and end.
+    blocks: Range<usize>,
+    /// Members of the class at hand, those of the others, and those of the class without a clause.
+    own: Vec<u64>,
+    others: Vec<u64>,
+    open: Vec<u64>,
+    clause: Draftsman,
+}
+
+/// A clause in the making.
+#[derive(Debug, Default)]
+struct Draftsman {
+    drafts: Vec<Draft>,
+    /// Per draft, the set of the members on which it is true.
+    sets: Vec<u64>,
+    /// Members of other classes on which no draft is true yet.
+    uncovered: Vec<u64>,
+    /// Members of the class on which every draft is false.
+    consequence: Vec<u64>,
+    candidate: Vec<u64>,
+    best: Vec<u64>,
+    /// Unions of the sets from each draft to the last.
+    suffixes: Vec<u64>,
+}
+
+impl Draftsman {
+    /// (Members of other classes that the candidate covers newly) x (members of the consequence that it keeps).
+    /// `own` are the blocks in which members of the class lie; a block at an end may hold others too.
+    fn score(&self, own: &Range<usize>) -> u64 {
+        let Range { start, end } = *own;
+        let covered = bits::count_common(&self.candidate[..start], &self.uncovered[..start])
+            + bits::count_common(&self.candidate[end..], &self.uncovered[end..]);
+        let (inside, kept) = bits::hits_and_rest(
+            &self.candidate[start..end],
+            &self.uncovered[start..end],
+            &self.consequence[start..end],
+        );
+        (covered + inside) * kept
+    }
+}
+
+impl<'a> Workshop<'a> {
+    pub(super) fn new(prepared: &'a Prepared, lookahead: u32, cancel: &'a Cancel) -> Self {
+        Self {
+            prepared,
+            cancel,
+            lookahead,
+            local: Local::new(prepared),
+            by_class: Vec::new(),
+            blocks: 0..0,
+            own: Vec::new(),
+            others: Vec::new(),
+            open: Vec::new(),
+            clause: Draftsman::default(),
+        }
+    }
+
+    /// The clauses of a bucket of several classes with these rows, in member order.
+    ///
+    /// # Errors
+    /// [`TrainError::Cancelled`], [`TrainError::Conflict`].
+    pub(super) fn votes(
+        &mut self,
+        rows: impl Iterator<Item = u32>,
+        stream: &mut Stream,
+    ) -> Result<Votes, TrainError> {
+        self.by_class.clear();
+        self.by_class.extend((0..).zip(rows).map(|(member, row)| (self.prepared.class(row), member, row)));
+        self.by_class.sort_unstable();
+        self.local.begin(self.by_class.iter().map(|&(_, _, row)| row));
+        let members = self.by_class.len();
+        let words = bits::words(members);
+        let mut votes = Votes { clauses: Vec::new(), conditions: vec![Vec::new(); members] };
+        let mut from = 0;
+        while let Some(&(class, ..)) = self.by_class.get(from) {
+            let to = from + self.by_class[from..].partition_point(|&(other, ..)| other == class);
+            clear(&mut self.own, words);
+            clear(&mut self.others, words);
+            (from..to).for_each(|place| bits::insert(&mut self.own, place));
+            (0..from).chain(to..members).for_each(|place| bits::insert(&mut self.others, place));
+            self.blocks = from / 64..bits::words(to);
+            self.clauses_of_class(&mut votes, stream)?;
+            from = to;
+        }
+        Ok(votes)
+    }
+
+    fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
+        self.open.clone_from(&self.own);
+        let mut left = bits::count(&self.open);
+        while let Some(target) = bits::nth(&self.open, stream.below(left)) {
+            self.cover(target, stream)?;
+            self.prune();
+            #[allow(clippy::cast_possible_truncation)] // at most one clause per member
+            let index = votes.clauses.len() as u32;
+            votes.clauses.push(self.clause.drafts.iter().map(|draft| draft.literal(self.prepared)).collect());
+            for place in bits::members(&self.clause.consequence) {
+                votes.conditions[self.by_class[place].1 as usize].push(vec![index]);
+            }
+            bits::remove_all(&mut self.open, &self.clause.consequence);
+            left = bits::count(&self.open);
+        }
+        Ok(())
+    }
+
+    /// ORs literals that are false on `target` together until every member of another class makes one true.
+    ///
+    /// Each is the best of `lookahead` by (members of other classes newly covered) x (members of the consequence
+    /// kept): it should tell the classes apart and not only the two rows it was made from.
+    fn cover(&mut self, target: usize, stream: &mut Stream) -> Result<(), TrainError> {
+        let words = self.own.len();
+        let clause = &mut self.clause;
+        clause.drafts.clear();
+        clause.sets.clear();
+        clause.uncovered.clone_from(&self.others);
+        clause.consequence.clone_from(&self.own);
+        clause.candidate.resize(words, 0);
+        clause.best.resize(words, 0);
+        let mut left = bits::count(&clause.uncovered);
+        while left > 0 {
+            let mut best: Option<(u64, Draft)> = None;
+            for _ in 0..self.lookahead {
+                check(self.cancel)?;
+                let Some(opposed) = bits::nth(&clause.uncovered, stream.below(left)) else { break };
+                let draft = self.local.oppose(stream, opposed, target)?;
+                self.local.test(&draft, &mut clause.candidate, self.cancel)?;
+                if draft.negated {
+                    bits::complement(&mut clause.candidate);
+                }
+                let score = clause.score(&self.blocks);
+                if best.is_none_or(|(highest, _)| score > highest) {
+                    best = Some((score, draft));
+                    std::mem::swap(&mut clause.candidate, &mut clause.best);
+                }
+            }
+            let Some((_, draft)) = best else { break };
+            bits::remove_all(&mut clause.uncovered, &clause.best);
+            bits::remove_all(&mut clause.consequence, &clause.best);
+            clause.drafts.push(draft);
+            clause.sets.extend_from_slice(&clause.best);
+            left = bits::count(&clause.uncovered);
+        }
+        Ok(())
+    }
+
+    /// Drops every literal without which the clause still covers all members of other classes, first to last, and
+    /// sets the consequence to what the rest leaves.
+    fn prune(&mut self) {
+        let words = self.own.len();
+        let clause = &mut self.clause;
+        let count = clause.drafts.len();
+        clause.suffixes.clear();
+        clause.suffixes.resize((count + 1) * words, 0);
+        for index in (0..count).rev() {
+            let (this, next) = clause.suffixes[index * words..].split_at_mut(words);
+            this.copy_from_slice(&next[..words]);
+            bits::insert_all(this, &clause.sets[index * words..(index + 1) * words]);
+        }
+        // `best` gathers what the kept ones cover.
+        clause.best.fill(0);
+        clause.consequence.clone_from(&self.own);
+        let mut index = 0;
+        clause.drafts.retain(|_| {
+            let set = &clause.sets[index * words..(index + 1) * words];
+            let later = &clause.suffixes[(index + 1) * words..(index + 2) * words];
+            index += 1;
+            let needed = !bits::union_covers(&clause.best, later, &self.others);
+            if needed {
+                bits::insert_all(&mut clause.best, set);
+                bits::remove_all(&mut clause.consequence, set);
+            }
+            needed
+        });
+    }
+}
+
+fn clear(set: &mut Vec<u64>, words: usize) {
+    set.clear();
+    set.resize(words, 0);
+}

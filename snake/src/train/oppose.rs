@@ -1,0 +1,220 @@
+//! Oppose: a random literal that is true on one row and false on another.
+//!
+//! A feature is drawn among those in which the rows differ, by weight; then a family by the profile's shares. Every
+//! family may fail (texts of equal length have no length between them), the last resort of each kind can't: TEQ on a
+//! text, a threshold on a number.
+
+use memchr::memmem;
+
+use super::draft::{Draft, DraftTest};
+use super::error::TrainError;
+use super::family::TextFamily;
+use super::prepared::{FeatureView, Prepared, TextMeasure};
+use crate::stream::Stream;
+
+/// How often a feature is drawn from all before the differing ones are summed up. The distribution is the same.
+const FEATURE_DRAWS: usize = 8;
+/// How often a family is drawn before the last resorts are tried in order.
+const FAMILY_DRAWS: usize = 4;
+/// How often a substring is drawn before the family gives up.
+const SUBSTRING_DRAWS: usize = 4;
+/// The longest substring that is drawn, in bytes (before it is widened to whole characters).
+const LONGEST_SUBSTRING: usize = 8;
+
+/// A literal that is true on row `yes` and false on row `no`.
+///
+/// # Errors
+/// [`TrainError::Conflict`] when the rows have the same features.
+pub(super) fn oppose(
+    prepared: &Prepared,
+    stream: &mut Stream,
+    yes: u32,
+    no: u32,
+) -> Result<Draft, TrainError> {
+    match draw_feature(prepared, stream, yes, no) {
+        Some(feature) => Ok(oppose_in(feature, prepared, stream, yes, no)),
+        None => Err(conflict(prepared, yes, no)),
+    }
+}
+
+/// The error for two rows of different classes that have the same features.
+#[cold]
+pub(super) fn conflict(prepared: &Prepared, a: u32, b: u32) -> TrainError {
+    TrainError::Conflict { first: prepared.ordinal(a.min(b)), second: prepared.ordinal(a.max(b)) }
+}
+
+/// A literal on a feature in which the rows differ that is true on row `yes` and false on row `no`.
+pub(super) fn oppose_in(feature: u32, prepared: &Prepared, stream: &mut Stream, yes: u32, no: u32) -> Draft {
+    let (negated, test) = match prepared.view(feature) {
+        FeatureView::Number { ranks, distinct } => {
+            let [yes, no] = [yes, no].map(|row| distinct[ranks[row as usize] as usize]);
+            (yes > no, DraftTest::Number(between(yes.min(no), yes.max(no))))
+        }
+        FeatureView::Text { column, measures } => {
+            let [yes, no] = [yes, no].map(|row| column.codes[row as usize]);
+            text(&Texts { dictionary: &column.dictionary, measures, yes, no }, prepared, stream)
+        }
+    };
+    Draft { feature, negated, test }
+}
+
+/// A threshold that the lower number is below and the higher one is not: half way, or the higher one where rounding
+/// leaves nothing between.
+fn between(low: f64, high: f64) -> f64 {
+    let middle = low * 0.5 + high * 0.5;
+    if low < middle && middle <= high { middle } else { high }
+}
+
+/// Draws a feature in which two rows differ, by weight; `None` when there is none.
+fn draw_feature(prepared: &Prepared, stream: &mut Stream, a: u32, b: u32) -> Option<u32> {
+    let cumulative = prepared.cumulative();
+    let total = *cumulative.last()?;
+    let last = cumulative.len() - 1;
+    for _ in 0..FEATURE_DRAWS {
+        let at = stream.unit() * total;
+        #[allow(clippy::cast_possible_truncation)] // columns are far fewer
+        let feature = cumulative.partition_point(|&sum| sum <= at).min(last) as u32;
+        if prepared.differs(feature, a, b) {
+            return Some(feature);
+        }
+    }
+    draw_differing(prepared.weights(), stream, |feature| prepared.differs(feature, a, b))
+}
+
+/// The same by summing up the weights of the differing features first.
+#[inline]
+pub(super) fn draw_differing(
+    weights: &[f64],
+    stream: &mut Stream,
+    differs: impl Fn(u32) -> bool,
+) -> Option<u32> {
+    let differing = || (0_u32..).zip(weights).filter(|(feature, _)| differs(*feature));
+    let mut at = stream.unit() * differing().map(|(_, weight)| weight).sum::<f64>();
+    let mut drawn = None;
+    for (feature, weight) in differing() {
+        drawn = Some(feature);
+        if at < *weight {
+            break;
+        }
+        at -= weight;
+    }
+    drawn
+}
+
+/// Two different texts of a column.
+struct Texts<'a> {
+    dictionary: &'a [Box<str>],
+    measures: &'a [Vec<u32>; 2],
+    yes: u32,
+    no: u32,
+}
+
+type Drawn = (bool, DraftTest);
+
+fn text(texts: &Texts<'_>, prepared: &Prepared, stream: &mut Stream) -> Drawn {
+    let mix = prepared.mix();
+    for _ in 0..FAMILY_DRAWS {
+        let drawn = match mix.at(stream.below(mix.total())) {
+            TextFamily::Substring => substring(texts, stream),
+            TextFamily::Shape => shape(texts, stream),
+            TextFamily::Equals => Some(equals(texts, stream)),
+        };
+        if let Some(drawn) = drawn {
+            return drawn;
+        }
+    }
+    shape(texts, stream).unwrap_or_else(|| equals(texts, stream))
+}
+
+fn equals(texts: &Texts<'_>, stream: &mut Stream) -> Drawn {
+    let negated = stream.below(2) == 1;
+    (negated, DraftTest::Equals { code: if negated { texts.no } else { texts.yes } })
+}
+
+fn shape(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
+    let mut order = [TextMeasure::Length, TextMeasure::Characters];
+    if stream.below(2) == 1 {
+        order.reverse();
+    }
+    order.into_iter().find_map(|measure| {
+        let values = &texts.measures[measure as usize];
+        let [yes, no] = [texts.yes, texts.no].map(|code| f64::from(values[code as usize]));
+        let threshold = between(yes.min(no), yes.max(no));
+        #[allow(clippy::float_cmp)] // whole numbers
+        (yes != no).then_some((yes > no, DraftTest::Measure(measure, threshold)))
+    })
+}
+
+/// A short piece of one text that the other does not contain.
+#[allow(clippy::cast_possible_truncation)] // a text of 4 GiB is not a cell
+fn substring(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
+    for _ in 0..SUBSTRING_DRAWS {
+        let negated = stream.below(2) == 1;
+        let (code, other) = if negated { (texts.no, texts.yes) } else { (texts.yes, texts.no) };
+        let (text, other) = (&texts.dictionary[code as usize], &texts.dictionary[other as usize]);
+        if text.is_empty() {
+            continue;
+        }
+        let length = 1 + stream.below(LONGEST_SUBSTRING.min(text.len()));
+        let start = stream.below(text.len() - length + 1);
+        let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(start + length));
+        if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
+            return Some((negated, DraftTest::Contains { code, start: start as u32, end: end as u32 }));
+        }
+    }
+    None
+}
+
+/// Two rows of different classes, in random order; `None` when all are of one class.
+pub(super) fn draw_pair(prepared: &Prepared, stream: &mut Stream, rows: &[u32]) -> Option<(u32, u32)> {
+    const DRAWS: usize = 16;
+    let yes = *rows.get(stream.below(rows.len()))?;
+    let class = prepared.class(yes);
+    for _ in 0..DRAWS {
+        let no = rows[stream.below(rows.len())];
+        if prepared.class(no) != class {
+            return Some((yes, no));
+        }
+    }
+    // Rare classes: the next row of another class after a random place, and the roles by chance.
+    let start = stream.below(rows.len());
+    let (before, after) = rows.split_at(start);
+    let no = after.iter().chain(before).copied().find(|&row| prepared.class(row) != class)?;
+    Some(if stream.below(2) == 0 { (yes, no) } else { (no, yes) })
+}
+
+/// Whether the rows are of more than one class.
+pub(super) fn several_classes(prepared: &Prepared, rows: &[u32]) -> bool {
+    rows.first().is_some_and(|&first| {
+        let class = prepared.class(first);
+        rows.iter().any(|&row| prepared.class(row) != class)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_threshold_separates_any_two_numbers(a in any::<f64>(), b in any::<f64>()) {
+            prop_assume!(a.is_finite() && b.is_finite() && a != b);
+            let (low, high) = (a.min(b), a.max(b));
+            let threshold = between(low, high);
+            prop_assert!(threshold > low && threshold <= high && threshold.is_finite());
+        }
+    }
+
+    #[test]
+    fn thresholds_at_the_edges() {
+        assert_eq!(between(39.0, 50.0), 44.5);
+        assert_eq!(between(1.0, 1.0 + f64::EPSILON), 1.0 + f64::EPSILON);
+        assert_eq!(between(0.0, 5e-324), 5e-324);
+        assert_eq!(between(-5e-324, 0.0).to_bits(), 0);
+        assert_eq!(between(f64::MIN, f64::MAX), 0.0);
+        let below = f64::from_bits(f64::MAX.to_bits() - 1);
+        assert_eq!(between(below, f64::MAX), f64::MAX);
+    }
+}

@@ -1,0 +1,135 @@
+//! Whole models: predictions, probabilities, lookalikes and candles as the model format defines them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+use snake::{FeatureKind, Label, Model, Origin, Prediction, Predictor, RowBatchBuilder, TargetKind, Value};
+
+fn json(label: &Label) -> Json {
+    serde_json::to_value(label).unwrap()
+}
+
+fn same_number(a: f64, b: &Json) -> bool {
+    b.as_f64() == Some(a)
+}
+
+fn close(a: f64, b: &Json) -> bool {
+    b.as_f64().is_some_and(|b| (a - b).abs() <= 1e-12 * b.abs().max(1e-300) || a == b)
+}
+
+fn compare(model: &Model, classes: &[Label], found: &Prediction, line: &Json) {
+    let place = |what: &str| format!("{what} of {}", line["row"]);
+    assert_eq!(json(&classes[found.class as usize]), line["prediction"], "{}", place("prediction"));
+    let probability = line["probability"].as_array().unwrap();
+    assert_eq!(probability.len(), classes.len(), "{}", place("classes"));
+    for (index, (class, entry)) in classes.iter().zip(probability).enumerate() {
+        assert_eq!(json(class), entry[0], "{}", place("class"));
+        let share = found.probability(index as u32, classes.len());
+        assert!(same_number(share, &entry[1]), "{}: {share} for {entry}", place("probability"));
+    }
+    let lookalikes: Vec<Json> = found
+        .lookalikes
+        .as_ref()
+        .unwrap()
+        .iter()
+        .map(|vote| {
+            let origin = if vote.origin == Origin::Core { "c" } else { "n" };
+            serde_json::json!([vote.row, vote.clauses, origin])
+        })
+        .collect();
+    assert_eq!(Json::from(lookalikes), line["lookalikes"], "{}", place("lookalikes"));
+    if model.head.target_kind == TargetKind::Number {
+        let expected = &line["candle"];
+        match found.candle {
+            None => assert!(expected.is_null() || expected["n"] == 0, "{}", place("candle")),
+            Some(candle) => {
+                assert_eq!(expected["n"], candle.n, "{}", place("candle"));
+                for (key, value) in [
+                    ("low", candle.low),
+                    ("q1", candle.q1),
+                    ("median", candle.median),
+                    ("q3", candle.q3),
+                    ("high", candle.high),
+                    ("iqr_mean", candle.iqr_mean),
+                ] {
+                    assert!(
+                        same_number(value, &expected[key]),
+                        "{} {key}: {value}, {expected}",
+                        place("candle")
+                    );
+                }
+                assert!(close(candle.mean, &expected["mean"]), "{}", place("mean"));
+                assert!(close(candle.std, &expected["std"]), "{}", place("std"));
+            }
+        }
+    } else {
+        assert_eq!(found.candle, None);
+    }
+}
+
+/// Predicts all queries of a model at once and compares; gives the number of queries.
+fn check(model: &[u8], expected: &str) -> usize {
+    let model = Model::read(model).unwrap();
+    let predictor = Predictor::new(&model).unwrap();
+    let mut batch = RowBatchBuilder::new(&model.head.features);
+    let lines: Vec<Json> = expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &lines {
+        let cells: Vec<Value<'_>> = model
+            .head
+            .features
+            .iter()
+            .map(|feature| match (feature.kind, line["row"].get(&feature.name)) {
+                (_, None | Some(Json::Null)) => Value::Missing,
+                (FeatureKind::Number, Some(value)) => Value::number(value.as_f64().unwrap()),
+                (FeatureKind::Text, Some(value)) => Value::Text(value.as_str().unwrap()),
+            })
+            .collect();
+        batch.push(&cells).unwrap();
+    }
+    let batch = batch.take();
+    let named = predictor.predict_with_lookalikes(&batch);
+    let plain = predictor.predict(&batch);
+    assert_eq!(named.len(), lines.len());
+    for ((named, plain), line) in named.iter().zip(&plain).zip(&lines) {
+        compare(&model, predictor.classes(), named, line);
+        assert_eq!(Prediction { lookalikes: None, ..named.clone() }, *plain);
+    }
+    // What is written is the same model, and the same bytes every time.
+    let bytes = model.write(Vec::new()).unwrap();
+    let again = Model::read(&bytes).unwrap();
+    assert_eq!(again, model);
+    assert_eq!(again.write(Vec::new()).unwrap(), bytes);
+    lines.len()
+}
+
+#[test]
+fn own_models() {
+    let count =
+        check(include_bytes!("../testdata/tiny.json"), include_str!("../testdata/tiny.expected.jsonl"));
+    assert!(count >= 10, "only {count} queries");
+    let count = check(
+        include_bytes!("../testdata/tiny_number.json"),
+        include_str!("../testdata/tiny_number.expected.jsonl"),
+    );
+    assert!(count >= 10, "only {count} queries");
+}
+
+#[test]
+fn shared_models() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors/models");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("the shared vectors are absent, nothing is compared");
+        return;
+    };
+    let mut models: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .collect();
+    models.sort();
+    assert_eq!(models.len(), 8);
+    for path in models {
+        println!("{}", path.display());
+        let expected = std::fs::read_to_string(path.with_extension("expected.jsonl")).unwrap();
+        assert_eq!(check(&std::fs::read(&path).unwrap(), &expected), 40);
+    }
+}

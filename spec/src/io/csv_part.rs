@@ -1,0 +1,131 @@
+//! The records of one part as bytes: the CSV parser, driven so that lines are exact and a record is bounded.
+
+use std::io::{self, BufRead};
+
+use csv_core::{ReadRecordResult, Reader};
+
+use super::input::Input;
+
+/// A record's cells may take this many bytes. A quote that is never closed is found before memory grows further.
+const MAX_RECORD_BYTES: usize = 8 << 20;
+/// A record may have this many cells (excluded columns too).
+pub(super) const MAX_COLUMNS: usize = 65_536;
+
+/// Why no record could be read.
+#[derive(Debug)]
+pub(super) enum PartError {
+    Io(io::Error),
+    /// The record at [`Part::line`] can't be read, nor can what follows it.
+    Record(String),
+}
+
+/// An open part and its current record.
+pub(super) struct Part {
+    input: Input,
+    parser: Reader,
+    /// The line that is read next, from 1.
+    next_line: u64,
+    /// The line on which the current record begins.
+    line: u64,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    cells: usize,
+}
+
+impl Part {
+    pub(super) fn new(input: Input) -> Self {
+        let (bytes, ends) = (vec![0; 4096], vec![0; 64]);
+        Self { input, parser: Reader::new(), next_line: 1, line: 1, bytes, ends, cells: 0 }
+    }
+
+    /// The line on which the current record begins.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// How many cells the current record has.
+    pub(super) fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// The current record's cells.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = self.ends.get(..self.cells).unwrap_or_default();
+        let mut start = 0;
+        ends.iter()
+            .map(move |&end| self.bytes.get(std::mem::replace(&mut start, end)..end).unwrap_or_default())
+    }
+
+    /// Reads the next record; `false` at the part's end.
+    pub(super) fn read(&mut self) -> Result<bool, PartError> {
+        if !self.skip_line_ends().map_err(PartError::Io)? {
+            return Ok(false);
+        }
+        self.line = self.next_line;
+        let (mut written, mut cells) = (0, 0);
+        loop {
+            let input = self.input.fill_buf().map_err(PartError::Io)?;
+            let ended = input.is_empty();
+            // A last line without its end gets one. Within quotes it comes out as text, so the quote was never closed.
+            let input: &[u8] = if ended { b"\n" } else { input };
+            let (bytes, ends) = (
+                self.bytes.get_mut(written..).unwrap_or_default(),
+                self.ends.get_mut(cells..).unwrap_or_default(),
+            );
+            let (result, read, wrote, found) = self.parser.read_record(input, bytes, ends);
+            written += wrote;
+            cells += found;
+            if !ended {
+                self.next_line += line_feeds(input.get(..read).unwrap_or_default());
+                self.input.consume(read);
+            }
+            match result {
+                ReadRecordResult::Record => {
+                    self.cells = cells;
+                    return Ok(true);
+                }
+                ReadRecordResult::End => return Ok(false),
+                ReadRecordResult::InputEmpty if ended => {
+                    let reason = "a quote is opened in this record and never closed: close it, \
+                                  or double a quote that is text";
+                    return Err(PartError::Record(reason.into()));
+                }
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull if self.bytes.len() >= MAX_RECORD_BYTES => {
+                    let reason = format!(
+                        "the record is larger than {} MiB: a quote that is opened here is probably never closed",
+                        MAX_RECORD_BYTES >> 20
+                    );
+                    return Err(PartError::Record(reason));
+                }
+                ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull if self.ends.len() > MAX_COLUMNS => {
+                    let reason = format!("the record has more than {MAX_COLUMNS} cells, which are not read");
+                    return Err(PartError::Record(reason));
+                }
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+            }
+        }
+    }
+
+    /// Moves to the first byte of the next record; `false` at the end.
+    fn skip_line_ends(&mut self) -> io::Result<bool> {
+        loop {
+            let input = self.input.fill_buf()?;
+            if input.is_empty() {
+                return Ok(false);
+            }
+            let skip = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            let there = skip < input.len();
+            self.next_line += line_feeds(input.get(..skip).unwrap_or_default());
+            self.input.consume(skip);
+            if there {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+fn line_feeds(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}

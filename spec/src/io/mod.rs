@@ -1,0 +1,21 @@
+//! Everything that touches a file: sources, the disk cache, and the shard store above them.
+
+mod cancelling;
+mod csv;
+mod csv_part;
+mod disk;
+mod gate;
+mod input;
+mod locate;
+mod replace;
+mod rows_file;
+mod run_file;
+mod store;
+
+pub use csv::CsvSource;
+pub use disk::{DiskCache, DiskCounters};
+pub use gate::RoutingCheck;
+pub use locate::{LocateError, SourcePlaces};
+use replace::replace;
+pub use run_file::{RunFileFault, RunFileReadError, read_run_file};
+pub use store::{ShardError, ShardStore, StoreCounters, StoreSettings};

@@ -1,0 +1,290 @@
+//! The one place where a shard is obtained: through the gate, then from memory, disk or the source.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use snake::{Cancel, Schema, Table};
+
+use super::cancelling::CancellingSource;
+use super::disk::{DiskCache, DiskCounters};
+use super::gate::{Finding, Findings, RoutingCheck};
+use crate::cache::{CacheCounters, ShardCache, ShardKey};
+use crate::data_spec::{DataSpec, Fingerprint};
+use crate::error::{MaterialiseError, SpecError};
+use crate::materialise::materialise;
+use crate::run::PublicSource;
+use crate::source::RecordSource;
+use crate::verify::{RoutingVerdict, verify_routing};
+
+/// Where a store's shards come from and go to.
+pub struct StoreSettings {
+    /// The recipe.
+    pub spec: Arc<DataSpec>,
+    /// How the source is to be read.
+    pub description: PublicSource,
+    /// The source.
+    pub source: Arc<dyn RecordSource>,
+    /// The shards in memory. Stores of several runs may share one cache, and with it the limits.
+    pub memory: Arc<Mutex<ShardCache>>,
+    /// Where shards and findings are kept over restarts; `None`: nowhere.
+    pub data_dir: Option<PathBuf>,
+    /// How many bytes the shards on disk may take.
+    pub disk_bytes: u64,
+    /// Whether the router is checked.
+    pub check: RoutingCheck,
+    /// Names the run, to remember what was found about it: the run's id.
+    pub run_key: String,
+    /// Is told, in a sentence, what went wrong without stopping anything. Each kind of trouble is told once.
+    pub warn: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Why there is no shard.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShardError {
+    /// The run is not what its operator signed. It is never tried again.
+    #[error("the run is refused: {reason}")]
+    Refused {
+        /// What differs, and where the refusal is remembered.
+        reason: String,
+    },
+    /// It could not be made this time; another time may do.
+    #[error("{reason}")]
+    Failed {
+        /// What happened.
+        reason: String,
+    },
+    /// The run has no such path.
+    #[error("there is no path {path}: the run has {paths}")]
+    NoSuchPath {
+        /// What was asked for.
+        path: u32,
+        /// How many there are.
+        paths: u32,
+    },
+    /// It was asked to stop.
+    #[error("stopped before the shard was complete")]
+    Cancelled,
+}
+
+/// How often what happened, over all shards of the store (memory: over all stores that share the cache).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreCounters {
+    /// The shards in memory.
+    pub memory: CacheCounters,
+    /// The shards on disk.
+    pub disk: DiskCounters,
+    /// Shards made from the source.
+    pub rebuilds: u64,
+    /// Routers fitted again.
+    pub checks: u64,
+}
+
+/// Hands out shards. Every call goes through the routing check, whatever is cached; then memory, disk and source are tried
+/// in this order. One shard is made at a time.
+pub struct ShardStore {
+    settings: StoreSettings,
+    schema: Arc<Schema>,
+    fingerprint: Fingerprint,
+    findings: Mutex<Findings>,
+    builder: Mutex<Builder>,
+    checks: Mutex<u64>,
+}
+
+/// What making a shard needs, one at a time.
+struct Builder {
+    disk: Option<DiskCache>,
+    rebuilds: u64,
+    warned: bool,
+}
+
+impl ShardStore {
+    /// A store of this spec's shards. Reads what is remembered about the run, and nothing of the source.
+    ///
+    /// # Errors
+    /// [`SpecError`] when the spec is not usable.
+    pub fn new(settings: StoreSettings) -> Result<Self, SpecError> {
+        settings.spec.check()?;
+        let fingerprint = settings.spec.fingerprint()?;
+        let schema = Arc::new(settings.spec.schema.clone());
+        let folder = |name: &str| settings.data_dir.as_ref().map(|folder| folder.join(name));
+        let findings = Findings::recall(folder("checks").as_deref(), &settings.run_key);
+        let disk = folder("shards").map(|folder| DiskCache::new(folder, settings.disk_bytes));
+        let builder = Builder { disk, rebuilds: 0, warned: false };
+        Ok(Self {
+            settings,
+            schema,
+            fingerprint,
+            findings: Mutex::new(findings),
+            builder: Mutex::new(builder),
+            checks: Mutex::new(0),
+        })
+    }
+
+    /// The recipe.
+    #[must_use]
+    pub fn spec(&self) -> &Arc<DataSpec> {
+        &self.settings.spec
+    }
+
+    /// The spec's fingerprint.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The shard of a path.
+    ///
+    /// The first call runs the routing check, where it is required; others wait for it. A table that is handed out stays
+    /// alive for as long as it is used, also when the cache has let go of it.
+    ///
+    /// # Errors
+    /// [`ShardError`]: `Refused` for a router or shard that is not what was signed, from then on for every path.
+    pub fn shard(&self, path: u32, cancel: &Cancel) -> Result<Arc<Table>, ShardError> {
+        let paths = self.settings.spec.paths();
+        if path >= paths {
+            return Err(ShardError::NoSuchPath { path, paths });
+        }
+        self.pass_gate(cancel)?;
+        let key = ShardKey { fingerprint: self.fingerprint, path };
+        if let Some(table) = lock(&self.settings.memory).get(key) {
+            return Ok(table);
+        }
+        let mut builder = lock(&self.builder);
+        // Another thread may have made it, or found the run to be wrong, while this one waited.
+        if let Some(table) = lock(&self.settings.memory).peek(key) {
+            return Ok(table);
+        }
+        self.pass_gate(cancel)?;
+        if cancel.is_cancelled() {
+            return Err(ShardError::Cancelled);
+        }
+        // The old table goes before the new one takes memory.
+        lock(&self.settings.memory).make_room(0);
+        let table = Arc::new(self.obtain(&mut builder, path, cancel)?);
+        lock(&self.settings.memory).insert(key, Arc::clone(&table));
+        Ok(table)
+    }
+
+    /// The paths whose shards are in memory, ascending.
+    #[must_use]
+    pub fn in_memory(&self) -> Vec<u32> {
+        let keys = lock(&self.settings.memory).keys();
+        let mut paths: Vec<u32> =
+            keys.iter().filter(|key| key.fingerprint == self.fingerprint).map(|key| key.path).collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    /// The paths whose shards are on disk, ascending. Waits while a shard is being made.
+    #[must_use]
+    pub fn on_disk(&self) -> Vec<u32> {
+        let builder = lock(&self.builder);
+        let Some(disk) = &builder.disk else { return Vec::new() };
+        (0..)
+            .zip(&self.settings.spec.shards)
+            .filter(|(_, shard)| disk.contains(shard))
+            .map(|(path, _)| path)
+            .collect()
+    }
+
+    /// What happened so far. Waits while a shard is being made.
+    #[must_use]
+    pub fn counters(&self) -> StoreCounters {
+        let builder = lock(&self.builder);
+        StoreCounters {
+            memory: lock(&self.settings.memory).counters(),
+            disk: builder.disk.as_ref().map(DiskCache::counters).unwrap_or_default(),
+            rebuilds: builder.rebuilds,
+            checks: *lock(&self.checks),
+        }
+    }
+
+    /// Lets nothing through that is known to be wrong, or that must be checked and is not.
+    fn pass_gate(&self, cancel: &Cancel) -> Result<(), ShardError> {
+        let mut findings = lock(&self.findings);
+        match (findings.known(), self.settings.check) {
+            (Some(Finding::Refused(reason)), _) => return Err(refused(reason, &findings)),
+            (Some(Finding::Verified | Finding::Unverifiable), _) | (None, RoutingCheck::Off) => return Ok(()),
+            (None, RoutingCheck::Required) => {}
+        }
+        let StoreSettings { spec, description, source, .. } = &self.settings;
+        let source = CancellingSource::new(source.as_ref(), cancel);
+        let verdict = verify_routing(spec, description, &source);
+        if cancel.is_cancelled() {
+            return Err(ShardError::Cancelled);
+        }
+        let finding = match verdict.map_err(|error| ShardError::Failed { reason: error.to_string() })? {
+            RoutingVerdict::Verified => Finding::Verified,
+            RoutingVerdict::Unverifiable { reason } => {
+                let text = format!("the routing can't be checked ({reason}): the hash of each shard decides");
+                (self.settings.warn)(&text);
+                Finding::Unverifiable
+            }
+            RoutingVerdict::Mismatch { differs } => {
+                Finding::Refused(format!("the routing is not what the source gives: {differs}"))
+            }
+        };
+        *lock(&self.checks) += 1;
+        self.keep(&mut findings, finding)
+    }
+
+    /// Remembers a finding; an error when it is a refusal.
+    fn keep(&self, findings: &mut Findings, finding: Finding) -> Result<(), ShardError> {
+        let reason = match &finding {
+            Finding::Refused(reason) => Some(reason.clone()),
+            Finding::Verified | Finding::Unverifiable => None,
+        };
+        if let Err(error) = findings.keep(finding) {
+            let text = format!("what was found about the run can't be kept over a restart: {error}");
+            (self.settings.warn)(&text);
+        }
+        reason.map_or(Ok(()), |reason| Err(refused(&reason, findings)))
+    }
+
+    /// A shard from the disk, or else from the source.
+    fn obtain(&self, builder: &mut Builder, path: u32, cancel: &Cancel) -> Result<Table, ShardError> {
+        let StoreSettings { spec, description, source, .. } = &self.settings;
+        let shard = spec.shards.get(path as usize).copied();
+        let shard = shard.ok_or(ShardError::NoSuchPath { path, paths: spec.paths() })?;
+        if let Some(table) = builder.disk.as_mut().and_then(|disk| disk.get(&shard, &self.schema)) {
+            return Ok(table);
+        }
+        let made = materialise(spec, description, source.as_ref(), &[path], cancel);
+        let table = match made.map(|tables| tables.into_iter().next()) {
+            Ok(Some(table)) => table,
+            Ok(None) => return Err(ShardError::NoSuchPath { path, paths: spec.paths() }),
+            Err(MaterialiseError::Cancelled) => return Err(ShardError::Cancelled),
+            Err(error) if error.is_refusal() => {
+                let reason = error.to_string();
+                self.keep(&mut lock(&self.findings), Finding::Refused(reason.clone()))?;
+                return Err(ShardError::Refused { reason });
+            }
+            Err(error) => return Err(ShardError::Failed { reason: error.to_string() }),
+        };
+        builder.rebuilds += 1;
+        let kept = builder.disk.as_mut().map_or(Ok(()), |disk| disk.put(&shard, &table));
+        if let Err(error) = kept
+            && !std::mem::replace(&mut builder.warned, true)
+        {
+            let text = format!("shards can't be kept on disk ({error}); training goes on without");
+            (self.settings.warn)(&text);
+        }
+        Ok(table)
+    }
+}
+
+fn refused(reason: &str, findings: &Findings) -> ShardError {
+    let reason = match findings.file() {
+        Some(file) => format!(
+            "{reason}. It is not tried again; if the fault was in the file on this machine, delete {} first",
+            file.display()
+        ),
+        None => format!("{reason}. It is not tried again"),
+    };
+    ShardError::Refused { reason }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

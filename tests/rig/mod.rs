@@ -1,0 +1,280 @@
+//! What the whole-system tests share: real processes on ports the system chooses, told apart by their events.
+//!
+//! ```text
+//!   Run::new(data, run file) --publish--> manifest, delegation
+//!        |                                      |
+//!        |-- coordinator() --events--> expect(..)
+//!        '-- volunteer(i)  --events--> expect(..)      kill(), wait()
+//! ```
+//!
+//! Nothing sleeps: every wait is for a line of JSON that a process prints, or for its end, with one generous limit.
+
+#![allow(dead_code, reason = "every test file uses another part")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything may take before a test gives up on it. Only a broken program gets here.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// The program under test.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opendipaco"));
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end and takes what it printed.
+pub fn output(args: &[&str], folder: &Path) -> Output {
+    program().args(args).current_dir(folder).env("XDG_DATA_HOME", folder.join("home")).output().unwrap()
+}
+
+/// Runs a command that has to succeed.
+pub fn succeed(args: &[&str], folder: &Path) -> String {
+    let output = output(args, folder);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "opendipaco {args:?} ended with {}: {error}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that has to fail with this exit code, and gives its message.
+pub fn fail(code: i32, args: &[&str], folder: &Path) -> String {
+    let output = output(args, folder);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "opendipaco {args:?}: {error}");
+    error
+}
+
+/// A shared data set, if it is there; says so if not.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: shared/{name} is not there");
+    None
+}
+
+/// A folder of the repository.
+pub fn repository(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+/// A reproducible table: numbers and text, two or three classes with noisy edges, so that training has work to do.
+pub fn table(rows: usize, features: usize, seed: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let words = ["red", "rose", "ruby", "green", "grass", "lime", "blue", "navy", "azure"];
+    let mut text = String::from("word");
+    for i in 0..features {
+        write!(text, ",f{i}").unwrap();
+    }
+    text.push_str(",class\n");
+    for _ in 0..rows {
+        let class = (random() * 3.0) as usize;
+        let word = if random() < 0.8 { words[class * 3 + (random() * 3.0) as usize] } else { words[(random() * 9.0) as usize] };
+        text.push_str(word);
+        for i in 0..features {
+            let centre = if i % 3 == class { 1.5 } else { 0.0 };
+            write!(text, ",{:.4}", centre + 2.0 * random() + random()).unwrap();
+        }
+        writeln!(text, ",{}", ["a", "b", "c"][class]).unwrap();
+    }
+    text
+}
+
+/// A process that prints events.
+pub struct Peer {
+    name: String,
+    child: Child,
+    lines: Receiver<Value>,
+    seen: Vec<Value>,
+    errors: Option<JoinHandle<String>>,
+}
+
+impl Peer {
+    /// Starts the program with `--json`.
+    pub fn start(name: &str, folder: &Path, args: &[String]) -> Self {
+        let mut command = program();
+        command.args(args).current_dir(folder).env("XDG_DATA_HOME", folder.join("home"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = sync_channel(100_000);
+        let stdout = child.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let Ok(line) = line else { break };
+                if let Ok(event) = serde_json::from_str(&line)
+                    && sender.send(event).is_err()
+                {
+                    break;
+                }
+            }
+        });
+        let mut stderr = child.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        Self { name: name.to_owned(), child, lines, seen: Vec::new(), errors: Some(errors) }
+    }
+
+    /// Waits for the next event of this name for which `fits` holds; what came before it is kept in [`Self::seen`].
+    pub fn expect_where(&mut self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + LIMIT;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(value) => {
+                    self.seen.push(value.clone());
+                    if value["event"] == event && fits(&value) {
+                        return value;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.give_up(&format!("no {event} within {LIMIT:?}")),
+                Err(RecvTimeoutError::Disconnected) => self.give_up(&format!("it ended without {event}")),
+            }
+        }
+    }
+
+    /// Waits for the next event of this name.
+    pub fn expect(&mut self, event: &str) -> Value {
+        self.expect_where(event, |_| true)
+    }
+
+    /// Everything seen so far, waited for or passed over.
+    pub fn seen(&self, event: &str) -> Vec<&Value> {
+        self.seen.iter().filter(|value| value["event"] == event).collect()
+    }
+
+    /// Reads what is left and waits for the end; gives the exit code and standard error.
+    pub fn wait(&mut self) -> (Option<i32>, String) {
+        let end = Instant::now() + LIMIT;
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(value) => self.seen.push(value),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => self.give_up("it does not end"),
+            }
+        }
+        let status: ExitStatus = self.child.wait().unwrap();
+        let errors = self.errors.take().map(|thread| thread.join().unwrap()).unwrap_or_default();
+        (status.code(), errors)
+    }
+
+    /// Waits for an end with exit code 0.
+    pub fn succeed(&mut self) {
+        let (code, errors) = self.wait();
+        assert_eq!(code, Some(0), "{} ended with {code:?}: {errors}", self.name);
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn give_up(&mut self, why: &str) -> ! {
+        self.kill();
+        let errors = self.errors.take().map(|thread| thread.join().unwrap()).unwrap_or_default();
+        let last: Vec<String> = self.seen.iter().rev().take(15).map(Value::to_string).collect();
+        panic!("{}: {why}\nlast events, newest first: {last:#?}\nstandard error: {errors}", self.name);
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A run on this machine: a folder, a run file, and what `publish` made of it.
+pub struct Run {
+    pub folder: tempfile::TempDir,
+    pub name: String,
+    pub lease_ms: u64,
+}
+
+impl Run {
+    /// Writes the data and the run file. `settings` is TOML after the `[source]` table's locations and target.
+    pub fn new(name: &str, data: &str, settings: &str) -> Self {
+        let run = Self { folder: tempfile::tempdir().unwrap(), name: name.to_owned(), lease_ms: 2_000 };
+        fs::write(run.path("data.csv"), data).unwrap();
+        let text = format!("name = \"{name}\"\n[source]\nlocations = [\"data.csv\"]\ntarget = \"class\"\n{settings}");
+        fs::write(run.path("run.toml"), text).unwrap();
+        run
+    }
+
+    /// A file in the run's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The model that one machine trains.
+    pub fn trained_alone(&self) -> Vec<u8> {
+        succeed(&["train", "run.toml", "--out", "alone.json"], self.folder.path());
+        fs::read(self.path("alone.json")).unwrap()
+    }
+
+    /// Publishes, with the operator's key in `operator.pem`.
+    pub fn publish(&self) {
+        succeed(&["publish", "run.toml", "--key", "operator.pem"], self.folder.path());
+    }
+
+    /// The manifest's file.
+    pub fn manifest(&self) -> PathBuf {
+        self.path(&format!("{}.manifest", self.name))
+    }
+
+    /// Starts the coordinator and waits until it listens. Its port is the system's choice, the same after a restart.
+    pub fn coordinator(&self, more: &[&str]) -> (Peer, String) {
+        let mut args = self.strings(&[
+            "coordinate", &format!("{}.manifest", self.name), "--key", "operator.pem", "--data-dir", "coordinator",
+            "--json", "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0",
+        ]);
+        args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
+        args.extend(more.iter().map(|s| (*s).to_owned()));
+        let mut peer = Peer::start("coordinator", self.folder.path(), &args);
+        let address = peer.expect("listening")["address"].as_str().unwrap().to_owned();
+        (peer, address)
+    }
+
+    /// Starts a coordinator that has its source.
+    pub fn coordinator_with_source(&self) -> (Peer, String) {
+        self.coordinator(&["--source", "data.csv"])
+    }
+
+    /// Starts volunteer number `i` with this bootstrap address.
+    pub fn volunteer(&self, i: usize, bootstrap: &str, more: &[&str]) -> Peer {
+        let mut args = self.strings(&[
+            "join", "--bootstrap", bootstrap, "--source", "data.csv", "--data-dir", &format!("volunteer-{i}"),
+            "--json", "--no-mdns", "--yes", "--threads", "1", "--listen", "/ip4/127.0.0.1/tcp/0",
+        ]);
+        args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
+        args.extend(more.iter().map(|s| (*s).to_owned()));
+        Peer::start(&format!("volunteer {i}"), self.folder.path(), &args)
+    }
+
+    /// The model the coordinator wrote.
+    pub fn model(&self, written: &Value) -> Vec<u8> {
+        fs::read(self.folder.path().join(written["path"].as_str().unwrap())).unwrap()
+    }
+
+    fn strings(&self, args: &[&str]) -> Vec<String> {
+        args.iter().map(|s| (*s).to_owned()).collect()
+    }
+}

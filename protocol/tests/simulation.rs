@@ -1,4 +1,5 @@
 //! Whole runs of the machines against each other, with faults: every one completes, and little is done twice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod sim;
 

@@ -1,4 +1,5 @@
 //! Conversations with a volunteer.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

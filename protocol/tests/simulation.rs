@@ -1,4 +1,5 @@
 //! Whole runs of the machines against each other, with faults: every one completes, and little is done twice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod sim;
 
@@ -97,9 +98,10 @@ fn a_full_disk_delays_and_loses_nothing() {
     assert!(metrics.whole_at_ms > 10_000 && metrics.duplicates <= 5, "{metrics:?}");
 }
 
+/// Among the seeds are some in which a coordinator without its store is not told at once what it had said.
 #[test]
 fn many_faults_at_once() {
-    for seed in 0..10 {
+    for seed in 100..200 {
         let faults = vec![
             (300, Fault::Kill(0)),
             (500, Fault::RestartCoordinator(700)),
@@ -108,8 +110,9 @@ fn many_faults_at_once() {
             (2_500, Fault::FullDisk(1_000)),
             (3_000, Fault::Leave(2)),
         ];
-        let slow = Scenario { training_ms: (100, 800), loss_percent: 20, ..Scenario::new(seed, 6) };
-        run(Scenario { faults, ..slow });
+        let loss_percent = [0, 20, 50][seed as usize % 3];
+        let slow = Scenario { training_ms: (100, 800), loss_percent, ..Scenario::new(seed, 6) };
+        World::new(Scenario { faults, ..slow }).run();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The coordinator as a state machine.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::event::{CoordinatorEffect, CoordinatorEvent, CoordinatorNote, HeaderAnswer, ReportEnd};
@@ -72,6 +72,10 @@ pub struct Coordinator {
     receptions: Receptions,
     /// Units whose receipt is to be said.
     unsaid: VecDeque<UnitIndex>,
+    peers: BTreeSet<PeerKey>,
+    /// When it last compared tables, and how often it did.
+    synced: Moment,
+    syncs: usize,
     full_until: Moment,
     phase: Phase,
     round: u64,
@@ -111,6 +115,9 @@ impl Coordinator {
             stored,
             beside,
             receptions: Receptions::default(),
+            peers: BTreeSet::new(),
+            synced: now,
+            syncs: 0,
             full_until: now,
             phase: Phase::Collecting,
             round: 0,
@@ -123,8 +130,12 @@ impl Coordinator {
     pub fn handle(&mut self, now: Moment, event: CoordinatorEvent, effects: &mut Effects) {
         match event {
             CoordinatorEvent::Heard(statement) => drop(self.hear(now, &statement, effects)),
-            CoordinatorEvent::PeerSeen(peer) => effects.push(CoordinatorEffect::SyncWith(peer)),
-            CoordinatorEvent::PeerGone(_) => {}
+            CoordinatorEvent::PeerSeen(peer) => {
+                if self.peers.insert(peer) {
+                    effects.push(CoordinatorEffect::SyncWith(peer));
+                }
+            }
+            CoordinatorEvent::PeerGone(peer) => drop(self.peers.remove(&peer)),
             CoordinatorEvent::HeaderArrived { from, unit, content, length } => {
                 let answer = self.header(now, from, unit, content, length, effects);
                 if let HeaderAnswer::No(why) = &answer {
@@ -376,6 +387,12 @@ impl Coordinator {
                 let Some(unit) = self.unsaid.pop_front() else { break };
                 self.say_receipt(unit, effects);
             }
+        }
+        if now.since(self.synced) >= self.settings.sync_every {
+            self.synced = now;
+            let turn = self.syncs.checked_rem(self.peers.len()).unwrap_or(0);
+            effects.extend(self.peers.iter().nth(turn).map(|peer| CoordinatorEffect::SyncWith(*peer)));
+            self.syncs = self.syncs.wrapping_add(1);
         }
         let Phase::Farewell { model, until, next } = self.phase else { return };
         if now >= until {

@@ -30,6 +30,8 @@ pub struct CoordinatorSettings {
     pub disputes: usize,
     /// After a store failed, nothing is taken for this long.
     pub full_pause: Duration,
+    /// How often it compares tables with a peer: it may have lost what it said itself.
+    pub sync_every: Duration,
     /// Receipts said again per tick after a start.
     pub receipts_per_tick: usize,
     /// How long the end of the run is announced.
@@ -50,6 +52,7 @@ impl Default for CoordinatorSettings {
             disputes_per_unit: 2,
             disputes: 64,
             full_pause: Duration::from_secs(5),
+            sync_every: Duration::from_secs(10),
             receipts_per_tick: 64,
             farewell: Duration::from_secs(5),
             farewell_every: Duration::from_secs(1),

@@ -54,8 +54,8 @@ mod tests {
     fn golden_values() {
         let peer = PeerKey::from_bytes([7; 32]);
         let run = RunId::from_bytes([9; 32]);
-        assert_eq!(tie_hash(&Unit::new(3, 1), 0, &peer), 0);
-        assert_eq!(tie_hash(&Unit::new(3, 1), 1, &peer), 0);
-        assert_eq!(rendezvous_hash(&run, &Unit::new(3, 1), &peer), 0);
+        assert_eq!(tie_hash(&Unit::new(3, 1), 0, &peer), 16_190_396_518_975_015_860);
+        assert_eq!(tie_hash(&Unit::new(3, 1), 1, &peer), 17_126_608_529_259_042_404);
+        assert_eq!(rendezvous_hash(&run, &Unit::new(3, 1), &peer), 13_954_850_802_155_545_123);
     }
 }

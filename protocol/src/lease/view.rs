@@ -487,14 +487,14 @@ impl View {
     #[must_use]
     pub fn next_epoch(&self, records: &LeaseRecords, unit: UnitIndex, peer: &PeerKey) -> Option<u32> {
         let view = self.units.get(unit.get())?;
-        if view.stays.is_empty() {
-            return Some(records.claims(unit).of(peer).map_or(0, Kept::epoch));
+        let bids = records.claims(unit);
+        if bids.iter().len() == 0 {
+            return Some(0);
         }
         let own = view.stays.iter().find(|stay| stay.signer == *peer);
         if own.is_some_and(|stay| stay.fate == Fate::Expired) {
             return None;
         }
-        let bids = records.claims(unit);
         let mut epoch = bids.of(peer).map_or(0, Kept::epoch);
         let mut dead: Vec<_> =
             view.stays.iter().filter(|stay| stay.fate.is_dead()).map(|stay| stay.epoch).collect();

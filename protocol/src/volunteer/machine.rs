@@ -94,7 +94,7 @@ pub struct Volunteer {
     peers: BTreeSet<PeerKey>,
     coordinator: Option<PeerKey>,
     spoke: Moment,
-    next_sync: Moment,
+    synced: Moment,
     syncs: usize,
     next_idle_look: Moment,
 }
@@ -130,7 +130,7 @@ impl Volunteer {
             peers: BTreeSet::new(),
             coordinator: None,
             spoke: now,
-            next_sync: now.after(settings.sync_every),
+            synced: now,
             syncs: 0,
             next_idle_look: now,
             settings,
@@ -373,8 +373,9 @@ impl Volunteer {
             let counter = self.count();
             self.say(now, Says::Heartbeat(Heartbeat { counter }), effects);
         }
-        if now >= self.next_sync && self.phase != Phase::Complete {
-            self.next_sync = now.after(self.settings.sync_every);
+        let pause = if holds { self.settings.sync_every } else { self.settings.idle_sync_every };
+        if now.since(self.synced) >= pause && self.phase != Phase::Complete {
+            self.synced = now;
             let turn = self.syncs.checked_rem(self.peers.len()).unwrap_or(0);
             if let Some(peer) = self.peers.iter().nth(turn) {
                 effects.push(VolunteerEffect::SyncWith(*peer));

@@ -95,7 +95,7 @@ impl Choice<'_> {
 
     /// Whether the unit is in its state for `wait` and this peer's share of `window`.
     fn is_due(&self, unit: UnitIndex, wait: Duration, window: Duration) -> bool {
-        let share = u128::from(self.rank(unit) >> 32) * window.as_millis() >> 32;
+        let share = (u128::from(self.rank(unit) >> 32) * window.as_millis()) >> 32;
         let mine = Duration::from_millis(u64::try_from(share).unwrap_or(u64::MAX));
         self.now.since(self.table.view().since(unit)) >= wait.saturating_add(mine)
     }

@@ -19,6 +19,8 @@ pub struct VolunteerSettings {
     pub offers: usize,
     /// How often it compares tables with a neighbour.
     pub sync_every: Duration,
+    /// The same while it has nothing to do: what it waits for may have got lost.
+    pub idle_sync_every: Duration,
     /// How often an idle volunteer looks whether there is something to repeat or to double.
     pub idle_look: Duration,
 }
@@ -32,6 +34,7 @@ impl Default for VolunteerSettings {
             contest: Duration::from_secs(2),
             offers: 4,
             sync_every: Duration::from_secs(30),
+            idle_sync_every: Duration::from_secs(5),
             idle_look: Duration::from_millis(250),
         }
     }

@@ -1,0 +1,300 @@
+//! Conversations with a volunteer.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{delegated, peer, seal};
+use protocol::lease::{Moment, Says, Units};
+use protocol::volunteer::{
+    OfferAnswer, OutboxItem, RunComplete, Volunteer, VolunteerEffect as Effect, VolunteerEvent as Event,
+    VolunteerNote, VolunteerSettings, VolunteerStart,
+};
+use protocol::{
+    Claim, Complete, ContentHash, Finished, Heartbeat, ModelHash, Receipt, Release, Reopen, RunId, Unit,
+};
+
+const ME: u8 = 7;
+const COORDINATOR: u8 = 1;
+
+/// A volunteer in a run of two paths with two layers. What it says comes back to it at once.
+struct Rig {
+    volunteer: Volunteer,
+    now: Moment,
+    effects: Vec<Effect>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with_outbox(Vec::new())
+    }
+
+    fn with_outbox(outbox: Vec<OutboxItem>) -> Self {
+        let start = VolunteerStart {
+            me: peer(ME),
+            run: RunId::from_bytes([3; 32]),
+            operator: peer(99),
+            units: Arc::new(Units::new(&[10, 10], 2).unwrap()),
+            counter: 100,
+            seed: 1,
+            outbox,
+            settings: VolunteerSettings::default(),
+        };
+        Self { volunteer: Volunteer::new(Moment(0), start), now: Moment(0), effects: Vec::new() }
+    }
+
+    /// One that works: it knows its coordinator and has a neighbour's table.
+    fn working() -> Self {
+        let mut rig = Self::new();
+        rig.trigger(Event::Heard(delegated(1, peer(COORDINATOR))));
+        rig.trigger(Event::PeerSeen(peer(COORDINATOR)));
+        rig.trigger(Event::Synced(peer(COORDINATOR)));
+        rig
+    }
+
+    fn trigger(&mut self, event: Event) {
+        let mut todo = vec![event];
+        while let Some(event) = todo.pop() {
+            let before = self.effects.len();
+            self.volunteer.handle(self.now, event, &mut self.effects);
+            for effect in self.effects.iter().skip(before) {
+                if let Effect::Say(says) = effect {
+                    todo.insert(0, Event::Heard(seal(peer(ME), says.clone())));
+                }
+            }
+        }
+    }
+
+    fn trigger_says(&mut self, signer: u8, says: Says) {
+        self.trigger(Event::Heard(seal(peer(signer), says)));
+    }
+
+    fn trigger_wait(&mut self, wait: Duration) {
+        let end = self.now.after(wait);
+        while self.now < end {
+            self.now = self.now.after(Duration::from_millis(200));
+            self.trigger(Event::Tick);
+        }
+    }
+
+    fn trigger_trained(&mut self, unit: Unit) {
+        self.trigger(Event::TrainingDone { unit, content: content(1), bytes: 10 });
+    }
+
+    /// Takes the first effect that `wanted` knows out, and what it made of it.
+    #[track_caller]
+    fn expect<T>(&mut self, what: &str, wanted: impl Fn(&Effect) -> Option<T>) -> T {
+        let found = self.effects.iter().enumerate().find_map(|(at, effect)| Some((at, wanted(effect)?)));
+        let (at, found) = found.unwrap_or_else(|| panic!("no {what} in {:?}", self.effects));
+        self.effects.remove(at);
+        found
+    }
+
+    #[track_caller]
+    fn expect_train(&mut self) -> Unit {
+        self.expect("training", |effect| match effect {
+            Effect::Train { unit } => Some(*unit),
+            _ => None,
+        })
+    }
+
+    #[track_caller]
+    fn expect_claim(&mut self) -> Claim {
+        self.expect("claim", |effect| match effect {
+            Effect::Say(Says::Claim(claim)) => Some(*claim),
+            _ => None,
+        })
+    }
+
+    #[track_caller]
+    fn expect_effect(&mut self, wanted: &Effect) {
+        self.expect(&format!("{wanted:?}"), |effect| (effect == wanted).then_some(()));
+    }
+
+    #[track_caller]
+    fn expect_offer(&mut self, unit: Unit) {
+        self.expect_effect(&Effect::Offer { unit, content: content(1), to: peer(COORDINATOR) });
+    }
+
+    #[track_caller]
+    fn expect_no(&self, unwanted: impl Fn(&Effect) -> bool) {
+        assert!(!self.effects.iter().any(unwanted), "{:?}", self.effects);
+    }
+}
+
+fn content(byte: u8) -> ContentHash {
+    ContentHash::from_bytes([byte; 32])
+}
+
+fn receipt(unit: Unit, generation: u32, byte: u8) -> Says {
+    Says::Receipt(Receipt { delegation: 1, unit, generation, content: content(byte) })
+}
+
+#[test]
+fn it_claims_and_trains_at_once_when_it_has_a_table() {
+    let mut rig = Rig::working();
+    let claim = rig.expect_claim();
+    assert_eq!((claim.epoch, claim.counter), (0, 101));
+    assert_eq!(rig.expect_train(), claim.unit);
+}
+
+#[test]
+fn alone_it_starts_after_a_moment() {
+    let mut rig = Rig::new();
+    rig.trigger_wait(Duration::from_millis(800));
+    rig.expect_no(|effect| matches!(effect, Effect::Train { .. }));
+    rig.trigger_wait(Duration::from_millis(400));
+    rig.expect_train();
+}
+
+#[test]
+fn rows_in_memory_come_first_then_those_on_disk() {
+    let mut rig = Rig::working();
+    let first = rig.expect_train();
+    let other = 1 - first.path;
+    rig.trigger(Event::ShardsInMemory(BTreeSet::from([first.path])));
+    rig.trigger_trained(first);
+    let second = rig.expect_train();
+    assert_eq!(second.path, first.path);
+    rig.trigger(Event::ShardsOnDisk(BTreeSet::from([other])));
+    rig.trigger_trained(second);
+    assert_eq!(rig.expect_train().path, other);
+}
+
+#[test]
+fn a_report_is_kept_then_said_then_offered_until_receipted() {
+    let mut rig = Rig::working();
+    let unit = rig.expect_train();
+    rig.effects.clear();
+    rig.trigger_trained(unit);
+    assert_eq!(rig.effects.first(), Some(&Effect::Keep { unit, content: content(1) }));
+    rig.expect("finished", |effect| match effect {
+        Effect::Say(Says::Finished(Finished { unit: of, .. })) if *of == unit => Some(()),
+        _ => None,
+    });
+    rig.expect_offer(unit);
+    rig.trigger(Event::OfferAnswered { unit, answer: OfferAnswer::Busy(Duration::ZERO) });
+    rig.trigger_wait(Duration::from_millis(400));
+    rig.expect_offer(unit);
+    rig.trigger_says(COORDINATOR, receipt(unit, 0, 1));
+    rig.trigger(Event::OfferAnswered { unit, answer: OfferAnswer::Stored });
+    assert_eq!(rig.volunteer.unreceipted(), 0);
+    rig.effects.clear();
+    rig.trigger(Event::PeerGone(peer(COORDINATOR)));
+    rig.trigger(Event::PeerSeen(peer(COORDINATOR)));
+    rig.expect_no(|effect| matches!(effect, Effect::Offer { .. }));
+    // Proven wrong, or lost: it is offered again, and not trained again here.
+    rig.trigger_says(COORDINATOR, Says::Reopen(Reopen { delegation: 1, unit, generation: 1 }));
+    rig.expect_offer(unit);
+    rig.trigger(Event::OfferAnswered { unit, answer: OfferAnswer::No("it is wrong".into()) });
+    rig.expect_effect(&Effect::Forget { unit, content: content(1) });
+}
+
+#[test]
+fn reports_from_before_a_restart_are_offered_as_soon_as_the_coordinator_is_known() {
+    let unit = Unit::new(1, 1);
+    let mut rig = Rig::with_outbox(vec![OutboxItem { unit, content: content(1), bytes: 5 }]);
+    rig.trigger(Event::Heard(delegated(1, peer(COORDINATOR))));
+    rig.expect_offer(unit);
+    rig.trigger(Event::OfferAnswered { unit, answer: OfferAnswer::Unreachable });
+    rig.trigger(Event::PeerSeen(peer(COORDINATOR)));
+    rig.expect_offer(unit);
+}
+
+#[test]
+fn a_loser_lets_go_within_two_seconds_and_not_later() {
+    for (wait, lets_go) in [(1_000, true), (3_000, false)] {
+        let mut rig = Rig::working();
+        let claim = rig.expect_claim();
+        rig.now = Moment(wait);
+        // Of many one has the smaller hash.
+        for signer in 20..60 {
+            rig.trigger_says(signer, Says::Claim(Claim { unit: claim.unit, epoch: 0, counter: 1 }));
+        }
+        let released = rig.effects.iter().any(|effect| {
+            matches!(effect, Effect::Say(Says::Release(Release { unit, .. })) if *unit == claim.unit)
+        });
+        let abandoned = rig.effects.contains(&Effect::Abandon { unit: claim.unit });
+        assert_eq!((released, abandoned), (lets_go, lets_go), "{:?}", rig.effects);
+    }
+}
+
+#[test]
+fn it_stops_what_is_done() {
+    let mut rig = Rig::working();
+    let unit = rig.expect_train();
+    rig.now = Moment(10_000);
+    rig.trigger_says(COORDINATOR, receipt(unit, 0, 9));
+    rig.expect_effect(&Effect::Abandon { unit });
+    rig.expect_train();
+}
+
+#[test]
+fn its_own_claims_from_before_a_restart_are_given_back() {
+    let mut rig = Rig::working();
+    let mine = rig.expect_train();
+    let old = Unit::new(1 - mine.path, 0);
+    rig.effects.clear();
+    rig.trigger_says(ME, Says::Claim(Claim { unit: old, epoch: 2, counter: 1_000 }));
+    let release = rig.expect("release", |effect| match effect {
+        Effect::Say(Says::Release(release)) => Some(*release),
+        _ => None,
+    });
+    assert_eq!((release.unit, release.epoch), (old, 2));
+    assert!(release.counter > 1_000);
+    // The counter was behind: what it holds is claimed anew.
+    assert!(rig.expect_claim().counter > 1_000);
+}
+
+#[test]
+fn it_beats_every_third_of_a_lease_while_it_holds_something() {
+    let mut rig = Rig::working();
+    rig.trigger_wait(Duration::from_secs(20));
+    let beats = |effect: &Effect| matches!(effect, Effect::Say(Says::Heartbeat(Heartbeat { .. })));
+    assert_eq!(rig.effects.iter().filter(|effect| beats(effect)).count(), 2);
+}
+
+#[test]
+fn a_failed_shard_rests_for_a_while() {
+    let mut rig = Rig::working();
+    let unit = rig.expect_train();
+    rig.effects.clear();
+    rig.trigger(Event::TrainingFailed { unit, why: "no route to host".into() });
+    let release = Effect::Say(Says::Release(Release { unit, epoch: 0, counter: 102 }));
+    rig.expect_effect(&release);
+    let next = rig.expect_train();
+    assert_ne!(next.path, unit.path);
+    rig.expect("note", |effect| match effect {
+        Effect::Note(note @ VolunteerNote::Failed { .. }) => {
+            note.to_string().contains("no route").then_some(())
+        }
+        _ => None,
+    });
+}
+
+#[test]
+fn leaving_gives_everything_back() {
+    let mut rig = Rig::working();
+    let unit = rig.expect_train();
+    rig.effects.clear();
+    rig.trigger(Event::Leave);
+    rig.expect_effect(&Effect::Abandon { unit });
+    rig.expect_effect(&Effect::Say(Says::Release(Release { unit, epoch: 0, counter: 102 })));
+    rig.trigger_wait(Duration::from_secs(2));
+    rig.expect_no(|effect| matches!(effect, Effect::Train { .. }));
+}
+
+#[test]
+fn complete_ends_it() {
+    let mut rig = Rig::working();
+    let unit = rig.expect_train();
+    let model = ModelHash::from_bytes([8; 32]);
+    rig.trigger_says(50, Says::Complete(Complete { delegation: 1, model }));
+    rig.expect_no(|effect| matches!(effect, Effect::Finished(_)));
+    rig.trigger_says(COORDINATOR, Says::Complete(Complete { delegation: 1, model }));
+    rig.expect_effect(&Effect::Abandon { unit });
+    rig.expect_effect(&Effect::Finished(RunComplete { model }));
+}

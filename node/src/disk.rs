@@ -102,11 +102,6 @@ pub(crate) mod faults {
             Self { steps: AtomicU64::new(steps) }
         }
 
-        /// Gives the disk room for so many more steps.
-        pub(crate) fn make_room(&self, steps: u64) {
-            self.steps.store(steps, Ordering::SeqCst);
-        }
-
         fn step(&self) -> io::Result<()> {
             self.steps
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))

@@ -27,12 +27,15 @@ pub(crate) struct StoredReport {
     pub(crate) body: Vec<u8>,
 }
 
+/// A body's content hash, for the run the folder is of.
+pub(crate) type HashBody = Box<dyn Fn(Unit, &[u8]) -> ContentHash + Send + Sync>;
+
 /// A folder of reports.
 pub(crate) struct ReportFolder {
     disk: Box<dyn Disk>,
     folder: PathBuf,
     largest: u64,
-    hash: Box<dyn Fn(Unit, &[u8]) -> ContentHash + Send + Sync>,
+    hash: HashBody,
 }
 
 /// Names a report in a folder.
@@ -55,12 +58,7 @@ pub(crate) struct Found {
 
 impl ReportFolder {
     /// A folder that exists. `largest`: the most bytes a body may have. `hash`: a body's content hash.
-    pub(crate) fn new(
-        disk: Box<dyn Disk>,
-        folder: &Path,
-        largest: u64,
-        hash: Box<dyn Fn(Unit, &[u8]) -> ContentHash + Send + Sync>,
-    ) -> Self {
+    pub(crate) fn new(disk: Box<dyn Disk>, folder: &Path, largest: u64, hash: HashBody) -> Self {
         Self { disk, folder: folder.to_owned(), largest, hash }
     }
 

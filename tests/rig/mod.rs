@@ -9,7 +9,7 @@
 //!
 //! Nothing sleeps: every wait is for a line of JSON that a process prints, or for its end, with one generous limit.
 
-#![allow(dead_code, reason = "every test file uses another part")]
+#![allow(dead_code, unreachable_pub, reason = "every test file uses another part")]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -85,7 +85,11 @@ pub fn table(rows: usize, features: usize, seed: u64) -> String {
     text.push_str(",class\n");
     for _ in 0..rows {
         let class = (random() * 3.0) as usize;
-        let word = if random() < 0.8 { words[class * 3 + (random() * 3.0) as usize] } else { words[(random() * 9.0) as usize] };
+        let word = if random() < 0.8 {
+            words[class * 3 + (random() * 3.0) as usize]
+        } else {
+            words[(random() * 9.0) as usize]
+        };
         text.push_str(word);
         for i in 0..features {
             let centre = if i % 3 == class { 1.5 } else { 0.0 };
@@ -214,7 +218,9 @@ impl Run {
     pub fn new(name: &str, data: &str, settings: &str) -> Self {
         let run = Self { folder: tempfile::tempdir().unwrap(), name: name.to_owned(), lease_ms: 2_000 };
         fs::write(run.path("data.csv"), data).unwrap();
-        let text = format!("name = \"{name}\"\n[source]\nlocations = [\"data.csv\"]\ntarget = \"class\"\n{settings}");
+        let text = format!(
+            "name = \"{name}\"\n[source]\nlocations = [\"data.csv\"]\ntarget = \"class\"\n{settings}"
+        );
         fs::write(run.path("run.toml"), text).unwrap();
         run
     }
@@ -243,8 +249,16 @@ impl Run {
     /// Starts the coordinator and waits until it listens. Its port is the system's choice, the same after a restart.
     pub fn coordinator(&self, more: &[&str]) -> (Peer, String) {
         let mut args = self.strings(&[
-            "coordinate", &format!("{}.manifest", self.name), "--key", "operator.pem", "--data-dir", "coordinator",
-            "--json", "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0",
+            "coordinate",
+            &format!("{}.manifest", self.name),
+            "--key",
+            "operator.pem",
+            "--data-dir",
+            "coordinator",
+            "--json",
+            "--no-mdns",
+            "--listen",
+            "/ip4/127.0.0.1/tcp/0",
         ]);
         args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
         args.extend(more.iter().map(|s| (*s).to_owned()));
@@ -261,8 +275,20 @@ impl Run {
     /// Starts volunteer number `i` with this bootstrap address.
     pub fn volunteer(&self, i: usize, bootstrap: &str, more: &[&str]) -> Peer {
         let mut args = self.strings(&[
-            "join", "--bootstrap", bootstrap, "--source", "data.csv", "--data-dir", &format!("volunteer-{i}"),
-            "--json", "--no-mdns", "--yes", "--threads", "1", "--listen", "/ip4/127.0.0.1/tcp/0",
+            "join",
+            "--bootstrap",
+            bootstrap,
+            "--source",
+            "data.csv",
+            "--data-dir",
+            &format!("volunteer-{i}"),
+            "--json",
+            "--no-mdns",
+            "--yes",
+            "--threads",
+            "1",
+            "--listen",
+            "/ip4/127.0.0.1/tcp/0",
         ]);
         args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
         args.extend(more.iter().map(|s| (*s).to_owned()));

@@ -62,7 +62,7 @@ impl AddressBook {
 
     /// Whom to dial now so as to have enough neighbours: not oneself, not who is connected, not who failed just now.
     /// Each is then taken as tried; [`connected`](Self::connected) or [`failed`](Self::failed) says how it went.
-    pub(crate) fn to_dial(
+    pub(crate) fn dial_now(
         &mut self,
         now: u64,
         me: PeerKey,
@@ -153,14 +153,14 @@ mod tests {
         let mut book = AddressBook::default();
         book.learn(record(1, 1));
         let key = record(1, 1).signer();
-        assert_eq!(book.to_dial(0, me, &[], 0), [key]);
+        assert_eq!(book.dial_now(0, me, &[], 0), [key]);
         book.failed(key, 0);
-        assert_eq!(book.to_dial(1_999, me, &[], 0), []);
-        assert_eq!(book.to_dial(2_000, me, &[], 0), [key]);
+        assert_eq!(book.dial_now(1_999, me, &[], 0), []);
+        assert_eq!(book.dial_now(2_000, me, &[], 0), [key]);
         book.failed(key, 2_000);
-        assert_eq!(book.to_dial(5_999, me, &[], 0), []);
-        assert_eq!(book.to_dial(6_000, me, &[key], 0), []);
-        assert_eq!(book.to_dial(6_000, me, &[], NEIGHBOURS_MIN), []);
+        assert_eq!(book.dial_now(5_999, me, &[], 0), []);
+        assert_eq!(book.dial_now(6_000, me, &[key], 0), []);
+        assert_eq!(book.dial_now(6_000, me, &[], NEIGHBOURS_MIN), []);
     }
 
     #[test]

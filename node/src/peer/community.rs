@@ -470,7 +470,7 @@ impl Community {
         for known in self.runs.values_mut() {
             let coordinator = known.coordinator();
             let neighbours = known.members.iter().filter(|peer| Some(**peer) != coordinator).count();
-            wanted.extend(known.book.to_dial(now, me, &connected, neighbours));
+            wanted.extend(known.book.dial_now(now, me, &connected, neighbours));
             if let Some(coordinator) = coordinator.filter(|c| *c != me && !connected.contains(c)) {
                 wanted.extend(known.book.due(coordinator, now));
             }

@@ -30,18 +30,7 @@ pub(crate) fn sign(identity: &Identity, run: RunId, says: Says) -> Result<Arc<St
 
 /// A verified record as a statement; `None` for a peer's addresses, which are no business of the lease table.
 pub(crate) fn statement(record: GossipRecord) -> Option<Arc<Statement>> {
-    let statement = match record {
-        GossipRecord::Claim(signed) => signed.into(),
-        GossipRecord::Release(signed) => signed.into(),
-        GossipRecord::Heartbeat(signed) => signed.into(),
-        GossipRecord::Finished(signed) => signed.into(),
-        GossipRecord::Receipt(signed) => signed.into(),
-        GossipRecord::Reopen(signed) => signed.into(),
-        GossipRecord::Complete(signed) => signed.into(),
-        GossipRecord::Delegation(signed) => signed.into(),
-        GossipRecord::Peer(_) => return None,
-    };
-    Some(Arc::new(statement))
+    Statement::try_from(record).ok().map(Arc::new)
 }
 
 /// Opens records that a neighbour handed over; what does not open is left out. Delegations come first, since they say

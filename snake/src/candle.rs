@@ -29,10 +29,15 @@ impl Candle {
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut ascending = values.to_vec();
         ascending.sort_unstable_by(f64::total_cmp);
+        Self::of_sorted(values, &ascending)
+    }
+
+    /// The same where the values are at hand in ascending order too.
+    pub(crate) fn of_sorted(values: &[f64], ascending: &[f64]) -> Option<Self> {
         let (low, high) = (*ascending.first()?, *ascending.last()?);
         let mean = average(values.iter().copied())?;
         let variance = average(values.iter().map(|x| (x - mean) * (x - mean)))?;
-        let [q1, median, q3] = [0.25, 0.5, 0.75].map(|share| quantile(&ascending, share));
+        let [q1, median, q3] = [0.25, 0.5, 0.75].map(|share| quantile(ascending, share));
         let within = ascending.iter().copied().filter(|x| q1 <= *x && *x <= q3);
         let iqr_mean = average(within).or_else(|| average(ascending.iter().copied()))?;
         Some(Self { n: values.len(), low, q1, median, q3, high, mean, std: libm::sqrt(variance), iqr_mean })

@@ -1,13 +1,54 @@
-//! The learner and the model of OpenDiPaCo.
+//! The learner and the model of OpenDiPaCo: Snakes.
+//!
+//! A Snake is a list of **layers**. A layer is an IF / ELIF / ELSE chain of **buckets**. A bucket has a condition (an
+//! AND of **literals**, each a test of one column), the training rows that were routed to it (its **members**), a list
+//! of **clauses** (each an OR of literals) and, per member, the clauses that this member makes false. To predict a row,
+//! walk each layer's chain to the first bucket whose condition holds; every member whose listed clauses are all false
+//! on the row too is a **lookalike** and votes for its own target. Every vote names a training row and the literals that
+//! made it a lookalike, so every prediction can be audited.
+//!
+//! The crate is pure: no files, sockets, clocks or terminals. Random numbers, readers and writers are passed in, and the
+//! same input gives the same bytes on any machine with any number of threads.
+//!
+//! | room | what it is about |
+//! |---|---|
+//! | `schema`, `table`, `batch`, `value` | columns: of a shard to train on ([`Table`]), of rows to predict ([`RowBatch`]) |
+//! | `literal`, `measure`, `text` | literals: their form in files and reports, what they say of a value |
+//! | `bucket`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
+//! | `model`, `file` | a whole [`Model`], and `model.json` as an interchange format: read, or written piece by piece ([`ModelWriter`]) |
+//! | `program`, `predict`, `candle` | literals compiled for columns, chains walked and votes counted for many rows at once ([`Predictor`]) |
+//! | `metrics` | how good predictions were |
+//! | `certificate` | whether a layer keeps the format's promises, checked without training it ([`certify_unit`], [`certify_layer`]) |
+//!
+//! ```
+//! use snake::{Model, Predictor, RowBatchBuilder, Value};
+//!
+//! let file = br#"{"header": ["colour", "size"], "target": "colour", "datatypes": ["T", "N"],
+//!     "population": [{"colour": "red", "size": 1.0}, {"colour": "blue", "size": 5.0}],
+//!     "targets": ["red", "blue"],
+//!     "layers": [[{"condition": null, "members": [0, 1],
+//!         "clauses": [[[1, 5.0, true, "N"]], [[1, 5.0, false, "N"]]],
+//!         "lookalikes": {"0": [[0]], "1": [[1]]}}]]}"#;
+//! let model = Model::read(file)?;
+//! let predictor = Predictor::new(&model)?;
+//! let mut rows = RowBatchBuilder::new(&model.head.features);
+//! rows.push(&[Value::Number(2.0)])?;
+//! let prediction = &predictor.predict_with_lookalikes(&rows.take())[0];
+//! assert_eq!(predictor.classes()[prediction.class as usize], model.targets[0]);
+//! assert_eq!(prediction.lookalikes.as_ref().map(|voters| voters[0].row), Some(0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod batch;
 mod bits;
 mod bucket;
 mod cancel;
 mod candle;
+mod certificate;
 mod file;
 mod literal;
 mod measure;
+mod metrics;
 mod model;
 mod predict;
 mod profile;
@@ -24,8 +65,10 @@ pub use batch::{BatchError, RowBatch, RowBatchBuilder};
 pub use bucket::{Bucket, Origin, UnitBuckets, VoteCondition};
 pub use cancel::Cancel;
 pub use candle::Candle;
+pub use certificate::{Breach, Certificate, LayerError, certify_layer, certify_layer_over, certify_unit};
 pub use file::ModelWriter;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
+pub use metrics::{ClassMetrics, NumberMetrics, class_metrics, number_metrics};
 pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};

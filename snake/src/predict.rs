@@ -11,7 +11,9 @@ use crate::schema::{Label, TargetKind};
 use chain::{Link, Tally};
 
 /// Rows that are predicted at a time.
-const ROWS_AT_A_TIME: usize = 8192;
+const ROWS_AT_A_TIME: usize = 1 << 15;
+/// Rows at a time where every vote is kept until a row is done.
+const ROWS_IN_ORDER: usize = 1024;
 /// Vote counters that are held at a time: rows times classes.
 const COUNTERS: usize = 1 << 21;
 
@@ -112,7 +114,8 @@ impl<'m> Predictor<'m> {
         self.run(rows, false)
     }
 
-    /// Predicts every row of a batch and says who voted.
+    /// Predicts every row of a batch and says who voted: thousands of lookalikes a row in a large model, so ask for few
+    /// rows at a time.
     #[must_use]
     pub fn predict_with_lookalikes(&self, rows: &RowBatch) -> Vec<Prediction> {
         self.run(rows, true)
@@ -123,7 +126,11 @@ impl<'m> Predictor<'m> {
         let mut bound = self.program.bind(batch.columns());
         let mut predictions = Vec::with_capacity(batch.rows());
         let in_order = named || self.values.is_some();
-        let step = (COUNTERS / self.classes.len().max(1)).clamp(1, ROWS_AT_A_TIME);
+        let step = if in_order {
+            ROWS_IN_ORDER
+        } else {
+            (COUNTERS / self.classes.len().max(1)).clamp(1, ROWS_AT_A_TIME)
+        };
         let mut start = 0;
         while start < batch.rows() {
             let end = (start + step).min(batch.rows());
@@ -170,7 +177,9 @@ impl<'m> Predictor<'m> {
                 if let Some(values) = &self.values {
                     let value = |class: u32| values.get(class as usize).copied().unwrap_or(f64::NAN);
                     let values: Vec<f64> = votes.iter().map(|vote| value(vote.class)).collect();
-                    prediction.candle = Candle::of(&values);
+                    // Classes go by value, so they are in order already.
+                    let ascending: Vec<f64> = classes.iter().map(|class| value(*class)).collect();
+                    prediction.candle = Candle::of_sorted(&values, &ascending);
                 }
                 if named {
                     prediction.lookalikes =

@@ -293,8 +293,7 @@ impl Ask {
             }),
             Self::Outside(low, high) => compact(rows, |row| {
                 let x = value(row);
-                // Not the opposite of the above for NaN.
-                (!x.is_nan() && !(low < x && x <= high)) == wanted
+                (x.is_nan() || low < x && x <= high) != wanted
             }),
         }
     }

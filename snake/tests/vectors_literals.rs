@@ -1,6 +1,8 @@
 //! Truth values of literals: a small set made for this crate from the definitions, and the shared vectors where they
 //! are at hand.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may fail
+
 use std::path::Path;
 
 use serde::Deserialize;

@@ -1,5 +1,7 @@
 //! Whole models: predictions, probabilities, lookalikes and candles as the model format defines them.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may fail
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;

@@ -139,7 +139,8 @@ impl Test {
         }
     }
 
-    fn finite(&self) -> bool {
+    /// Whether all of its numbers are: only then it can be written.
+    pub(crate) fn finite(&self) -> bool {
         match self {
             Self::Threshold(_, threshold) | Self::Reference(_, _, threshold) => threshold.is_finite(),
             Self::Frequencies(shares, threshold) => {

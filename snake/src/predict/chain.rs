@@ -86,12 +86,15 @@ impl Link {
                     (votes.len() - 1) as u32
                 });
                 entries.push(Entry { class, entry, condition, shared });
-                if let Some(vote) = votes.get_mut(shared as usize) {
-                    match vote.weights.iter_mut().find(|weight| weight.0 == class) {
-                        Some(weight) => weight.1 += 1,
-                        None => vote.weights.push((class, 1)),
-                    }
-                }
+            }
+        }
+        let mut voters: Vec<(u32, u32)> =
+            entries.iter().map(|entry: &Entry| (entry.shared, entry.class)).collect();
+        voters.sort_unstable();
+        for same in voters.chunk_by(|a, b| a == b) {
+            let Some((shared, class)) = same.first() else { continue };
+            if let Some(vote) = votes.get_mut(*shared as usize) {
+                vote.weights.push((*class, same.len() as u64));
             }
         }
         Self { condition, clauses, votes, entries }

@@ -1,0 +1,144 @@
+//! The certificate: whether a layer keeps what the model format promises of it, checked without training it.
+//!
+//! Five invariants make every training row get a vote of its own class, and never one of another:
+//!
+//! 1. a condition stands in a layer once; null stands last, and only for an AND of nothing
+//! 2. core members are exactly the rows that the chain walk sends to their bucket
+//! 3. noise members satisfy their bucket's condition
+//! 4. a clause is false on exactly those members that list it, which are of one class
+//! 5. every member of a bucket of several classes lists a clause; in a bucket of one class somebody votes
+//!
+//! Layers come from strangers: whatever is in them ends in a [`Breach`], never in a panic.
+
+mod breach;
+mod check;
+
+use crate::bucket::{Bucket, UnitBuckets};
+use crate::literal::Literal;
+use crate::model::Model;
+use crate::program::Program;
+use crate::table::{Table, TargetColumn};
+
+pub use breach::{Breach, LayerError};
+use check::{Ground, Local};
+
+/// What a layer that keeps all invariants consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Certificate {
+    /// Buckets.
+    pub buckets: usize,
+    /// Core members: the rows of the shard.
+    pub core: usize,
+    /// Noise members of all buckets.
+    pub noise: usize,
+    /// Clauses of all buckets.
+    pub clauses: usize,
+}
+
+/// Checks the buckets of a unit, as trained or reported, against the shard they were trained on. Besides the invariants
+/// this checks the order of members and lookalikes, which the model format fixes for training.
+///
+/// `prefix` is what every row of the shard satisfies by having been routed there (`__path`), empty with one path or
+/// round robin: every condition begins with it, and its literals may be over columns that the table does not have.
+///
+/// # Errors
+/// The first [`Breach`].
+pub fn certify_unit(table: &Table, prefix: &[Literal], buckets: &UnitBuckets) -> Result<Certificate, Breach> {
+    let mut width = table.schema().features.len() + 1;
+    for literal in prefix {
+        width = width.max((literal.column as usize).saturating_add(1));
+    }
+    let local = buckets
+        .iter()
+        .enumerate()
+        .map(|(place, bucket)| {
+            let find = |ordinal: &u64| {
+                let row = table.ordinals().binary_search(ordinal).ok();
+                row.and_then(|row| u32::try_from(row).ok())
+                    .ok_or(Breach::UnknownMember { bucket: place, row: *ordinal })
+            };
+            let members = bucket.members.iter().map(find).collect::<Result<_, _>>()?;
+            Local::new(place, bucket, members, width)
+        })
+        .collect::<Result<Vec<_>, Breach>>()?;
+    let rows: Vec<u32> = (0..).take(table.rows()).collect();
+    let classes = match table.target() {
+        TargetColumn::Class(classes) => classes.clone(),
+        TargetColumn::Number(values) => ranks(values.iter().copied()),
+    };
+    let ground = Ground {
+        columns: table.columns(),
+        program: Program::new(table.schema().features.iter().map(|feature| feature.kind)),
+        rows: &rows,
+        classes: &classes,
+        names: Some(table.ordinals()),
+        prefix,
+    };
+    check::training_order(&ground, &local)?;
+    check::invariants(ground, &local)
+}
+
+/// Checks a layer of a model against the model's own population.
+///
+/// # Errors
+/// [`LayerError`]: the first breach, or why there is nothing to check.
+pub fn certify_layer(model: &Model, layer: usize) -> Result<Certificate, LayerError> {
+    let rows: Vec<u32> = (0..).take(model.targets.len()).collect();
+    certify_layer_over(model, layer, &rows)
+}
+
+/// Checks a layer of a model against a part of its population, given as ascending positions: the shard of the layer's
+/// unit, where a layer was not trained on all rows (several paths without `__path`).
+///
+/// # Errors
+/// [`LayerError`]: the first breach, or why there is nothing to check.
+pub fn certify_layer_over(model: &Model, layer: usize, rows: &[u32]) -> Result<Certificate, LayerError> {
+    let layers = model.layers.len();
+    let buckets: &[Bucket<u32>] = model.layers.get(layer).ok_or(LayerError::NoSuchLayer { layer, layers })?;
+    if model.population.rows() != model.targets.len() {
+        return Err(LayerError::NoRows);
+    }
+    if !rows.is_sorted_by(|a, b| a < b)
+        || rows.last().is_some_and(|last| *last as usize >= model.targets.len())
+    {
+        return Err(LayerError::BadRows);
+    }
+    let width = model.head.features.len() + 1;
+    let local = buckets
+        .iter()
+        .enumerate()
+        .map(|(place, bucket)| {
+            if let Some(member) = bucket.members.iter().find(|member| rows.binary_search(member).is_err()) {
+                return Err(Breach::UnknownMember { bucket: place, row: u64::from(*member) });
+            }
+            Local::new(place, bucket, bucket.members.clone(), width)
+        })
+        .collect::<Result<Vec<_>, Breach>>()?;
+    let class_list = model.classes();
+    #[allow(clippy::cast_possible_truncation)]
+    let classes: Vec<u32> = model
+        .targets
+        .iter()
+        .map(|label| class_list.binary_search_by(|class| class.class_order(label)).unwrap_or_default() as u32)
+        .collect();
+    let ground = Ground {
+        columns: model.population.columns(),
+        program: Program::new(model.head.features.iter().map(|feature| feature.kind)),
+        rows,
+        classes: &classes,
+        names: None,
+        prefix: &[],
+    };
+    Ok(check::invariants(ground, &local)?)
+}
+
+/// Numbers as classes: the place of each among the distinct values.
+#[allow(clippy::cast_possible_truncation)]
+fn ranks(values: impl Iterator<Item = f64> + Clone) -> Vec<u32> {
+    let mut distinct: Vec<f64> = values.clone().map(|x| x + 0.0).collect();
+    distinct.sort_unstable_by(f64::total_cmp);
+    distinct.dedup_by(|a, b| a.total_cmp(b).is_eq());
+    values
+        .map(|x| distinct.binary_search_by(|y| y.total_cmp(&(x + 0.0))).unwrap_or_default() as u32)
+        .collect()
+}

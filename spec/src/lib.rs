@@ -6,6 +6,9 @@
 //!                         ─materialise→ Table per path      (a volunteer)
 //!                         ─Census, for_each_kept→ rows      (who assembles the model)
 //!                         ─for_each_held_out→ rows          (who evaluates it)
+//! run file ─RunFile::parse→ RunSettings
+//! ShardStore ─shard→ table: routing check, then memory, disk, source
+//! DataSpec + Census + units ─assemble→ model.json ─router_of_model→ Router
 //! ```
 //!
 //! A [`DataSpec`] is all that shards and model depend on, and its [`Fingerprint`] names it. It says nothing of where

@@ -1,5 +1,6 @@
 //! The shard store: nothing passes but through its gate, and nothing that breaks below it stops a training.
 #![cfg(feature = "io")]
+#![allow(clippy::unwrap_used, clippy::panic)] // also in what the tests share
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! From a run file to a model that predicts its own rows, without a network.
 #![cfg(feature = "io")]
+#![allow(clippy::unwrap_used, clippy::panic)] // also in what the tests share
 
 use std::fs;
 use std::io::Write;

@@ -52,3 +52,15 @@ pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Res
         error @ spec::WholeFileError::Io { .. } => anyhow::anyhow!("{error}"),
     })
 }
+
+/// Holds a lock file for as long as the result lives, or fails with `taken` when another process holds it.
+pub(crate) fn lock(path: &Path, taken: impl FnOnce() -> String) -> Result<fs::File> {
+    let file = fs::File::create(path).with_context(|| format!("{}: can't be made", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => anyhow::bail!(taken()),
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{}: can't be locked", path.display()))
+        }
+    }
+}

@@ -79,7 +79,7 @@ pub use holdout::{HeldOutRow, Holdout, for_each_held_out};
 pub use infer::InferError;
 #[cfg(feature = "io")]
 pub use io::{
-    CsvSource, DiskCache, DiskCounters, LocateError, RoutingCheck, RunFileFault, RunFileReadError,
+    CsvSource, DiskCache, DiskCounters, Finding, LocateError, RoutingCheck, RunFileFault, RunFileReadError,
     ShardError, ShardStore, SourcePlaces, StoreCounters, StoreSettings, WholeFileError, read_run_file,
     write_whole_file,
 };

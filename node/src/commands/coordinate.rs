@@ -1,7 +1,6 @@
 //! `coordinate`: collect the reports of runs and write their models.
 
-use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,13 +29,12 @@ pub(crate) fn run(args: &CoordinateArgs) -> Result<()> {
         None => files::home()?.join("coordinator"),
     };
     files::make_folder(&data_dir)?;
-    let _lock = lock(&data_dir)?;
-    if args.manifests.len() > 1 && !args.source.is_empty() {
-        return Err(Usage(
-            "--source is for one manifest; start a coordinator for each run that needs it".into(),
+    let _lock = files::lock(&data_dir.join("lock"), || {
+        format!(
+            "{}: another coordinator works in this folder; stop it, or pass another --data-dir",
+            data_dir.display()
         )
-        .into());
-    }
+    })?;
     let runs: Vec<RunFiles> = args
         .manifests
         .iter()
@@ -94,11 +92,11 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
         ))
         .into());
     }
-    let places = SourcePlaces { overrides: args.source.clone(), allow_local: false };
+    let places = SourcePlaces { overrides: sources_of(&manifest, args), allow_local: false };
     let source = places.of_manifest(&manifest.body().source);
     let source =
         source.map(|source| Arc::new(source) as Arc<dyn RecordSource>).map_err(|error| error.to_string());
-    if let (Err(reason), false) = (&source, args.source.is_empty()) {
+    if let (Err(reason), false) = (&source, places.overrides.is_empty()) {
         return Err(Usage(reason.clone()).into());
     }
     let folder =
@@ -107,18 +105,16 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
     Ok(RunFiles { manifest: Arc::new(manifest), delegation, source, folder })
 }
 
-/// One coordinator per data folder: two would acknowledge what the other doesn't know.
-fn lock(data_dir: &Path) -> Result<File> {
-    let path = data_dir.join("lock");
-    let file = File::create(&path).with_context(|| format!("{}: can't be made", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => anyhow::bail!(
-            "{}: another coordinator works in this folder; stop it, or pass another --data-dir",
-            data_dir.display()
-        ),
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+/// Of the files that were given with `--source`, those of this run: with several manifests they are told apart by their
+/// names.
+fn sources_of(manifest: &Manifest, args: &CoordinateArgs) -> Vec<PathBuf> {
+    if args.manifests.len() == 1 {
+        return args.source.clone();
     }
+    let named = |part: &String| {
+        args.source.iter().find(|file| file.file_name().is_some_and(|name| name == part.as_str()))
+    };
+    manifest.body().source.locations.iter().map_while(named).cloned().collect()
 }
 
 /// How long leases last here.

@@ -52,6 +52,10 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     let output = Output::of(args.network.json);
     let key = args.key.clone().unwrap_or_else(|| data_dir.join("volunteer.pem"));
     let identity = key_file::load_or_make(&key)?.identity;
+    // Two peers with one key would be taken for one.
+    let _lock = files::lock(&key.with_extension("lock"), || {
+        format!("{}: another join works with this key; stop it, or pass another --data-dir", key.display())
+    })?;
     let listening = Listening { typed: &args.network.listen, mdns: !args.network.no_mdns, memory: None };
     let (net, events) = start_net(&identity, &listening).await?;
     output.show(&Event::Started { key: identity.key().to_string() });

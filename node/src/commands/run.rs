@@ -15,7 +15,7 @@ use crate::cli::RunArgs;
 use crate::commands::evaluate::{evaluate, holdout_of};
 use crate::commands::publish::{Announcement, sign, write};
 use crate::commands::train::spinner;
-use crate::events::{Event, Output};
+use crate::events::Event;
 use crate::model_rows::read_model;
 use crate::run_files::Operated;
 use crate::{files, key_file, stopping};
@@ -93,7 +93,7 @@ impl Network<'_> {
             match told.recv().await.context("all peers are gone")? {
                 Told::Event(peer, event) => {
                     if self.args.json {
-                        Output::Json.show(&event);
+                        show(peer, &event);
                     }
                     match event {
                         Event::Listening { address } if peer == 0 && !joined => {
@@ -225,6 +225,14 @@ async fn read_errors(stderr: Option<tokio::process::ChildStderr>) -> String {
         }
     }
     Vec::from(last).join("\n")
+}
+
+/// An event as a line of JSON that says whose it is: 0 is the coordinator.
+fn show(peer: usize, event: &Event) {
+    if let Ok(serde_json::Value::Object(mut line)) = serde_json::to_value(event) {
+        line.insert("peer".into(), peer.into());
+        println!("{}", serde_json::Value::Object(line));
+    }
 }
 
 fn name(peer: usize) -> String {

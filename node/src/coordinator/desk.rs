@@ -218,6 +218,7 @@ impl Desk {
             }
             Worked::StoreFailed { unit, content, why, .. } => {
                 self.arrived.remove(&(unit, content));
+                self.reports.entry(unit).or_default().retain(|name| name.content != content);
                 CoordinatorEvent::StoreFailed { unit, content, why }
             }
             Worked::Assembled { round, assembly, .. } => {

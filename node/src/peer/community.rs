@@ -148,6 +148,10 @@ impl Community {
         }
         self.say_address(run).await;
         self.next_circle = 0;
+        // Whoever is connected already has not heard of it.
+        for peer in &self.connected {
+            self.ask(*peer, Question::Hello, &Request::Hello(self.hello()));
+        }
     }
 
     /// Makes a run known here.
@@ -361,8 +365,7 @@ impl Community {
         let mut heard = Vec::new();
         for shown in hello.runs {
             let HelloRun { run, delegation, peers, .. } = shown;
-            let room = self.runs.len() < RUNS_MAX;
-            if !self.runs.contains_key(&run) && (self.wants == Wants::OwnRuns || !room) {
+            if !self.runs.contains_key(&run) && (self.wants == Wants::OwnRuns || !self.has_room()) {
                 continue;
             }
             let connected = self.connected.contains(&from);
@@ -381,6 +384,14 @@ impl Community {
         }
         self.next_circle = 0;
         heard
+    }
+
+    /// Whether one more run can be remembered; runs of which there is only talk make room.
+    fn has_room(&mut self) -> bool {
+        if self.runs.len() >= RUNS_MAX {
+            self.runs.retain(|_, known| known.manifest.is_some());
+        }
+        self.runs.len() < RUNS_MAX
     }
 
     fn on_manifest(
@@ -409,7 +420,7 @@ impl Community {
     }
 
     fn on_offer(&mut self, from: PeerKey, offer: &Offer) -> (Answer, Vec<Heard>) {
-        if self.runs.len() >= RUNS_MAX {
+        if !self.has_room() {
             return (Answer::No("this peer knows as many runs as it can remember".into()), Vec::new());
         }
         match self.on_manifest(from, None, offer.manifest.as_slice()) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use protocol::volunteer::OutboxItem;
@@ -14,13 +14,15 @@ use crate::disk::RealDisk;
 use crate::files;
 use crate::report_folder::{ReportFolder, ReportName, StoredReport};
 
-/// The reports that this volunteer has made.
+type InMemory = BTreeMap<(Unit, ContentHash), Arc<StoredReport>>;
+
+/// The reports that this volunteer has made. Clones share them: the trainer puts them in, deliveries take them out.
 #[derive(Clone)]
 pub(crate) struct Outbox {
     run: RunId,
     folder: Arc<ReportFolder>,
     /// Reports that could not be put on disk: kept here as long as the program runs.
-    in_memory: BTreeMap<(Unit, ContentHash), Arc<StoredReport>>,
+    in_memory: Arc<Mutex<InMemory>>,
 }
 
 impl Outbox {
@@ -40,12 +42,12 @@ impl Outbox {
             let bytes = reports.get(*name).with_context(context)?.body.len() as u64;
             items.push(OutboxItem { unit: name.unit, content: name.content, bytes });
         }
-        Ok((Self { run, folder: Arc::new(reports), in_memory: BTreeMap::new() }, items))
+        Ok((Self { run, folder: Arc::new(reports), in_memory: Arc::default() }, items))
     }
 
     /// Keeps a report. A full disk is no reason to lose it: it is then kept in memory, and the error says so.
     pub(crate) fn keep(
-        &mut self,
+        &self,
         identity: &Identity,
         unit: Unit,
         content: ContentHash,
@@ -56,7 +58,7 @@ impl Outbox {
         let header = Signed::sign(identity, self.run, header)?;
         let report = StoredReport { statement: header.bytes().to_vec(), body };
         self.folder.put(name(unit, content), &report).or_else(|error| {
-            self.in_memory.insert((unit, content), Arc::new(report));
+            self.memory().insert((unit, content), Arc::new(report));
             Err(error).context(
                 "a report can't be put on disk, so it is kept in memory until it is delivered; make room on the disk",
             )
@@ -65,21 +67,26 @@ impl Outbox {
 
     /// A report, to be delivered.
     pub(crate) fn get(&self, unit: Unit, content: ContentHash) -> Result<Arc<StoredReport>> {
-        match self.in_memory.get(&(unit, content)) {
+        match self.memory().get(&(unit, content)) {
             Some(report) => Ok(Arc::clone(report)),
             None => Ok(Arc::new(self.folder.get(name(unit, content))?)),
         }
     }
 
     /// Lets go of a report.
-    pub(crate) fn forget(&mut self, unit: Unit, content: ContentHash) {
-        self.in_memory.remove(&(unit, content));
+    pub(crate) fn forget(&self, unit: Unit, content: ContentHash) {
+        self.memory().remove(&(unit, content));
         if let Err(error) = self.folder.remove(name(unit, content)) {
             tracing::warn!("a report that is no longer needed can't be removed: {error}");
         }
     }
+
+    fn memory(&self) -> MutexGuard<'_, InMemory> {
+        self.in_memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
+/// Names a report of this volunteer's: it has one of a unit.
 fn name(unit: Unit, content: ContentHash) -> ReportName {
     ReportName { order: 0, unit, content }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use protocol::{ContentHash, Unit, content_hash, encode_report};
+use protocol::{ContentHash, Identity, Unit, content_hash, encode_report};
 use snake::{Cancel, Prepared, TrainError};
-use spec::{ShardError, ShardStore, StoreCounters, train_unit_of};
+use spec::{Finding, ShardError, ShardStore, StoreCounters, train_unit_of};
 use tokio::sync::mpsc;
+
+use super::outbox::Outbox;
 
 /// Jobs that wait for the trainer: the machine asks for one at a time and may have given one up in between.
 const JOBS: usize = 8;
@@ -34,13 +36,15 @@ pub(crate) struct Shards {
     pub(crate) in_memory: BTreeSet<u32>,
     pub(crate) on_disk: BTreeSet<u32>,
     pub(crate) counters: StoreCounters,
+    /// What is known about the run's routing.
+    pub(crate) finding: Option<Finding>,
 }
 
 /// How a job ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The unit's report.
-    Trained { content: ContentHash, report: Vec<u8>, rows: u64, seconds: f64 },
+    /// The unit's report is in the outbox; `trouble`: only in memory, and why.
+    Trained { content: ContentHash, bytes: u64, rows: u64, seconds: f64, trouble: Option<String> },
     /// Given up on request.
     Cancelled,
     /// It may go better another time.
@@ -54,18 +58,30 @@ pub(crate) struct Trainer {
     jobs: mpsc::Sender<Job>,
 }
 
+/// What the training thread works with.
+pub(crate) struct Workshop {
+    /// Where shards come from, and the gate in front of them.
+    pub(crate) store: Arc<ShardStore>,
+    /// Where reports go: they are on disk before anybody hears of them.
+    pub(crate) outbox: Outbox,
+    /// Signs the reports.
+    pub(crate) identity: Identity,
+    /// How many cores to use.
+    pub(crate) threads: usize,
+}
+
 impl Trainer {
-    /// Starts the thread, with so many cores. Every job ends with one [`Done`] in `done`.
-    pub(crate) fn start(store: Arc<ShardStore>, threads: usize, done: mpsc::Sender<Done>) -> Result<Self> {
+    /// Starts the thread. Every job ends with one [`Done`] in `done`.
+    pub(crate) fn start(workshop: Workshop, done: mpsc::Sender<Done>) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(workshop.threads)
             .thread_name(|i| format!("leaf-{i}"))
             .build()
             .context("the training threads can't be started")?;
         let (jobs, inbox) = mpsc::channel(JOBS);
         std::thread::Builder::new()
             .name("trainer".into())
-            .spawn(move || work(&store, &pool, inbox, &done))
+            .spawn(move || workshop.work(&pool, inbox, &done))
             .context("the training thread can't be started")?;
         Ok(Self { jobs })
     }
@@ -80,58 +96,54 @@ impl Trainer {
 /// no more shards are in memory than allowed.
 type Current = Option<(u32, Prepared)>;
 
-fn work(
-    store: &ShardStore,
-    pool: &rayon::ThreadPool,
-    mut jobs: mpsc::Receiver<Job>,
-    done: &mpsc::Sender<Done>,
-) {
-    let mut current: Current = None;
-    while let Some(job) = jobs.blocking_recv() {
-        let outcome = if job.cancel.is_cancelled() {
-            Outcome::Cancelled
-        } else {
-            train(store, pool, &mut current, &job)
-        };
-        let shards = Shards {
-            in_memory: store.in_memory().into_iter().collect(),
-            on_disk: store.on_disk().into_iter().collect(),
-            counters: store.counters(),
-        };
-        if done.blocking_send(Done { unit: job.unit, outcome, shards }).is_err() {
-            return;
+impl Workshop {
+    fn work(&self, pool: &rayon::ThreadPool, mut jobs: mpsc::Receiver<Job>, done: &mpsc::Sender<Done>) {
+        let mut current: Current = None;
+        while let Some(job) = jobs.blocking_recv() {
+            let outcome = match job.cancel.is_cancelled() {
+                true => Outcome::Cancelled,
+                false => self.train(pool, &mut current, &job).unwrap_or_else(|outcome| outcome),
+            };
+            let store = &self.store;
+            let shards = Shards {
+                in_memory: store.in_memory().into_iter().collect(),
+                on_disk: store.on_disk().into_iter().collect(),
+                counters: store.counters(),
+                finding: store.finding(),
+            };
+            if done.blocking_send(Done { unit: job.unit, outcome, shards }).is_err() {
+                return;
+            }
         }
     }
-}
 
-fn train(store: &ShardStore, pool: &rayon::ThreadPool, current: &mut Current, job: &Job) -> Outcome {
-    let start = Instant::now();
-    let spec = store.spec();
-    let path = job.unit.path;
-    if current.as_ref().is_some_and(|(held, _)| *held != path) {
-        *current = None;
-    }
-    // Asked for every time: the gate is there, and the cache learns what is in use.
-    let table = match store.shard(path, &job.cancel) {
-        Ok(table) => table,
-        Err(ShardError::Cancelled) => return Outcome::Cancelled,
-        Err(ShardError::Refused { reason }) => return Outcome::Refused(reason),
-        Err(error) => return Outcome::Failed(error.to_string()),
-    };
-    let rows = table.rows() as u64;
-    let (_, prepared) =
-        current.get_or_insert_with(|| (path, pool.install(|| Prepared::new(table, spec.training.profile))));
-    let trained = pool
-        .install(|| train_unit_of(spec, store.fingerprint(), prepared, path, job.unit.layer, &job.cancel));
-    match trained {
-        Ok(buckets) => match encode_report(&buckets) {
-            Ok(report) => {
-                let content = content_hash(&store.fingerprint(), job.unit, &report);
-                Outcome::Trained { content, report, rows, seconds: start.elapsed().as_secs_f64() }
-            }
-            Err(error) => Outcome::Failed(error.to_string()),
-        },
-        Err(TrainError::Cancelled) => Outcome::Cancelled,
-        Err(error) => Outcome::Failed(error.to_string()),
+    /// Trains a unit and puts its report into the outbox. Both sides are how it ended.
+    fn train(&self, pool: &rayon::ThreadPool, current: &mut Current, job: &Job) -> Result<Outcome, Outcome> {
+        let start = Instant::now();
+        let (spec, fingerprint) = (self.store.spec(), self.store.fingerprint());
+        let Unit { path, layer, .. } = job.unit;
+        if current.as_ref().is_some_and(|(held, _)| *held != path) {
+            *current = None;
+        }
+        // Asked for every time: the gate is there, and the cache learns what is in use.
+        let table = self.store.shard(path, &job.cancel).map_err(|error| match error {
+            ShardError::Cancelled => Outcome::Cancelled,
+            ShardError::Refused { reason } => Outcome::Refused(reason),
+            error => Outcome::Failed(error.to_string()),
+        })?;
+        let rows = table.rows() as u64;
+        let (_, prepared) = current
+            .get_or_insert_with(|| (path, pool.install(|| Prepared::new(table, spec.training.profile))));
+        let trained = pool.install(|| train_unit_of(spec, fingerprint, prepared, path, layer, &job.cancel));
+        let buckets = trained.map_err(|error| match error {
+            TrainError::Cancelled => Outcome::Cancelled,
+            error => Outcome::Failed(error.to_string()),
+        })?;
+        let report = encode_report(&buckets).map_err(|error| Outcome::Failed(error.to_string()))?;
+        let content = content_hash(&fingerprint, job.unit, &report);
+        let (bytes, seconds) = (report.len() as u64, start.elapsed().as_secs_f64());
+        let kept = self.outbox.keep(&self.identity, job.unit, content, report);
+        let trouble = kept.err().map(|error| format!("{error:#}"));
+        Ok(Outcome::Trained { content, bytes, rows, seconds, trouble })
     }
 }

@@ -1,6 +1,6 @@
 //! Working on a run: the decisions' events and effects, connected to network, trainer, outbox.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use protocol::{
     Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, RecordBytes, RecordsRequest, Unit,
 };
 use snake::Cancel;
-use spec::ShardStore;
+use spec::{Finding, ShardStore};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::deliver::{Delivered, deliver};
 use super::outbox::Outbox;
-use super::trainer::{Done, Job, Outcome, Trainer};
+use super::trainer::{Done, Job, Outcome, Trainer, Workshop};
 use crate::clock::{Clock, unix_millis};
 use crate::events::{Event, Output};
 use crate::exit::Refused;
@@ -65,10 +65,10 @@ struct Worker<'c> {
     output: Output,
     jobs: BTreeMap<Unit, Cancel>,
     /// Reports just made, until the machine says that they are to be kept.
-    made: BTreeMap<(Unit, ContentHash), Vec<u8>>,
+    made: BTreeSet<(Unit, ContentHash)>,
     deliveries: mpsc::Sender<(Unit, Delivered)>,
     pages: BTreeMap<PeerKey, u32>,
-    checks: u64,
+    finding: Option<Finding>,
     units: u64,
     complete: bool,
 }
@@ -90,7 +90,8 @@ pub(crate) async fn work(
     let (outbox, items) = Outbox::open(&folder.join("outbox"), run, store.fingerprint())?;
     let (done_in, mut done) = mpsc::channel(INBOX);
     let (delivered_in, mut delivered) = mpsc::channel(INBOX);
-    let trainer = Trainer::start(store, threads, done_in)?;
+    let workshop = Workshop { store, outbox: outbox.clone(), identity: identity.clone(), threads };
+    let trainer = Trainer::start(workshop, done_in)?;
     let me = identity.key();
     let machine = Volunteer::new(
         clock.now(),
@@ -115,10 +116,10 @@ pub(crate) async fn work(
         outbox,
         output,
         jobs: BTreeMap::new(),
-        made: BTreeMap::new(),
+        made: BTreeSet::new(),
         deliveries: delivered_in,
         pages: BTreeMap::new(),
-        checks: 0,
+        finding: None,
         units: 0,
         complete: false,
     };
@@ -245,12 +246,13 @@ impl Worker<'_> {
     async fn on_done(&mut self, done: Done) -> Result<()> {
         let Done { unit, outcome, shards } = done;
         let Unit { path, layer, .. } = unit;
-        self.jobs.remove(&unit);
-        let run = self.manifest.run().to_string();
-        if shards.counters.checks > self.checks {
-            self.checks = shards.counters.checks;
-            if !matches!(outcome, Outcome::Refused(_)) {
-                self.show(&Event::RoutingVerified { run });
+        if !matches!(outcome, Outcome::Cancelled) {
+            self.jobs.remove(&unit);
+        }
+        if self.finding != shards.finding {
+            self.finding = shards.finding;
+            if self.finding == Some(Finding::Verified) {
+                self.show(&Event::RoutingVerified { run: self.manifest.run().to_string() });
             }
         }
         let memory = shards.counters.memory;
@@ -264,14 +266,18 @@ impl Worker<'_> {
         self.handle(VolunteerEvent::ShardsInMemory(shards.in_memory)).await?;
         self.handle(VolunteerEvent::ShardsOnDisk(shards.on_disk)).await?;
         match outcome {
-            Outcome::Trained { content, report, rows, seconds } => {
-                let bytes = report.len() as u64;
+            Outcome::Trained { content, bytes, rows, seconds, trouble } => {
                 self.units += 1;
                 self.show(&Event::Trained { path, layer, rows, bytes, seconds });
-                self.made.insert((unit, content), report);
+                if let Some(text) = trouble {
+                    self.show(&Event::Warning { text });
+                }
+                self.made.insert((unit, content));
                 self.handle(VolunteerEvent::TrainingDone { unit, content, bytes }).await?;
-                // What the machine did not want to be kept.
-                self.made.remove(&(unit, content));
+                if self.made.remove(&(unit, content)) {
+                    // The machine does not want it.
+                    self.outbox.forget(unit, content);
+                }
                 Ok(())
             }
             Outcome::Cancelled => Ok(()),
@@ -322,12 +328,9 @@ impl Worker<'_> {
                         self.show(&Event::Dropped { path: unit.path, layer: unit.layer });
                     }
                 }
+                // The trainer has put it there before it said that it is done.
                 VolunteerEffect::Keep { unit, content } => {
-                    if let Some(report) = self.made.remove(&(unit, content))
-                        && let Err(error) = self.outbox.keep(&self.identity, unit, content, report)
-                    {
-                        self.show(&Event::Warning { text: format!("{error:#}") });
-                    }
+                    self.made.remove(&(unit, content));
                 }
                 VolunteerEffect::Forget { unit, content } => self.outbox.forget(unit, content),
                 VolunteerEffect::Offer { unit, content, to } => self.offer(unit, content, to),

@@ -17,7 +17,7 @@ pub enum RoutingCheck {
 
 /// What is known about a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Finding {
+pub enum Finding {
     /// The router is what was signed.
     Verified,
     /// The fit can't be run again: the shard hash decides.

@@ -15,7 +15,7 @@ mod whole_file;
 
 pub use csv::CsvSource;
 pub use disk::{DiskCache, DiskCounters};
-pub use gate::RoutingCheck;
+pub use gate::{Finding, RoutingCheck};
 pub use locate::{LocateError, SourcePlaces};
 use replace::replace;
 pub use run_file::{RunFileFault, RunFileReadError, read_run_file};

@@ -133,6 +133,12 @@ impl ShardStore {
         self.fingerprint
     }
 
+    /// What is known about the run so far; `None`: nothing was checked.
+    #[must_use]
+    pub fn finding(&self) -> Option<Finding> {
+        lock(&self.findings).known().cloned()
+    }
+
     /// The shard of a path.
     ///
     /// The first call runs the routing check, where it is required; others wait for it. A table that is handed out stays

@@ -22,7 +22,7 @@ use section::{At, Lines, Section};
 pub const MAX_RUN_FILE_BYTES: u64 = 1 << 20;
 
 /// Most characters in a run's name.
-const MAX_NAME: usize = 100;
+const MAX_NAME: usize = 64;
 /// Most shards in memory.
 const MAX_SHARDS: u32 = 1_000_000;
 

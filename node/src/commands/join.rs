@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use net::{Multiaddr, Net};
 use protocol::{Manifest, PeerKey, RunId};
 use spec::{MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, SourcePlaces, StoreSettings};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
 use crate::cli::JoinArgs;
@@ -18,7 +19,7 @@ use crate::commands::coordinate::lease_times;
 use crate::commands::train::threads;
 use crate::events::{Event, Output};
 use crate::exit::{Refused, Usage};
-use crate::peer::{Community, Heard, Listening, Wants, address, start_net};
+use crate::peer::{Community, Heard, Listening, Wants, address, recall_all, start_net};
 use crate::volunteer::{Choice, Settings, choose, work};
 use crate::{files, key_file, stopping};
 
@@ -62,7 +63,7 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     for address in net.listening() {
         output.show(&Event::Listening { address: address.to_string() });
     }
-    reach(&net, &bootstraps, !args.network.no_mdns, output).await?;
+    reach(&net, &bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
     let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
     let manifest = tokio::select! {
         manifest = find(&mut community, choice) => manifest?,
@@ -84,36 +85,58 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     work(&mut community, manifest, store, settings, stopping::asked()).await
 }
 
-/// Connects to the bootstrap peers: one is enough.
-async fn reach(net: &Net, bootstraps: &[Multiaddr], mdns: bool, output: Output) -> Result<()> {
-    let dials = bootstraps.iter().map(|address| {
-        let (net, address) = (net.clone(), address.clone());
-        (address.clone(), tokio::spawn(async move { net.dial(address).await }))
-    });
+/// Connects to the bootstrap peers: one is enough. When none answers, the peers of the last time are tried.
+async fn reach(net: &Net, bootstraps: &[Multiaddr], runs: &Path, mdns: bool, output: Output) -> Result<()> {
+    let mut dials = JoinSet::new();
+    for address in bootstraps.iter().cloned() {
+        let net = net.clone();
+        dials.spawn(
+            async move { net.dial(address.clone()).await.map(|_| ()).map_err(|error| (address, error)) },
+        );
+    }
     let mut reached = 0usize;
     let mut unreachable = Vec::new();
-    for (address, dial) in dials.collect::<Vec<_>>() {
-        match dial.await.context("dialing failed")? {
-            Ok(_) => reached += 1,
-            Err(error) => {
+    while let Some(dialed) = dials.join_next().await {
+        match dialed.context("dialing failed")? {
+            Ok(()) => reached += 1,
+            Err((address, error)) => {
                 let reason = error.to_string();
                 output.show(&Event::Unreachable { address: address.to_string(), reason: reason.clone() });
                 unreachable.push(reason);
             }
         }
     }
-    if reached == 0 && !bootstraps.is_empty() && !mdns {
-        bail!(
-            "no bootstrap peer can be reached: {}. Check the address, and that the peer runs; --bootstrap may be given several times",
-            unreachable.join("; ")
-        );
+    if reached > 0 || (bootstraps.is_empty() && mdns) {
+        return Ok(());
     }
-    if reached == 0 && !bootstraps.is_empty() {
+    if reach_remembered(net, runs).await {
+        return Ok(());
+    }
+    if mdns {
         output.show(&Event::Warning {
             text: "no bootstrap peer can be reached; looking on the local network".into(),
         });
+        return Ok(());
     }
-    Ok(())
+    bail!(
+        "no bootstrap peer can be reached: {}. Check the address, and that the peer runs; --bootstrap may be given several times",
+        unreachable.join("; ")
+    );
+}
+
+/// Connects to peers of the last time; whether anybody answered.
+async fn reach_remembered(net: &Net, runs: &Path) -> bool {
+    let mut dials = JoinSet::new();
+    for (key, addresses) in recall_all(runs) {
+        let net = net.clone();
+        dials.spawn(async move { net.dial_peer(key, addresses).await });
+    }
+    while let Some(dialed) = dials.join_next().await {
+        if matches!(dialed, Ok(Ok(()))) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Waits until a run shows that fits.

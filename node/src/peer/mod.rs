@@ -4,8 +4,10 @@ mod book;
 mod community;
 mod known_run;
 mod listen;
+mod memory;
 mod statements;
 
 pub(crate) use community::{Community, Heard, Wants, open_delegation, respond};
 pub(crate) use listen::{Listening, address, start_net};
+pub(crate) use memory::{recall, recall_all, remember};
 pub(crate) use statements::{opened, sign, statement, verdict};

@@ -25,13 +25,14 @@ use super::trainer::{Done, Job, Outcome, Trainer, Workshop};
 use crate::clock::{Clock, unix_millis};
 use crate::events::{Event, Output};
 use crate::exit::Refused;
-use crate::files;
-use crate::peer::{Community, Heard, opened, respond, sign, statement};
+use crate::peer::{Community, Heard, opened, recall, remember, respond, sign, statement};
 
 /// How often time passes for the decisions.
 const TICK: Duration = Duration::from_millis(150);
 /// Finished jobs and deliveries that wait for the loop. They wait when it is full.
 const INBOX: usize = 16;
+/// How often the neighbours' addresses are written down.
+const REMEMBER_EVERY: Duration = Duration::from_secs(60);
 /// Neighbours' pages of records that are asked for in a row.
 const PAGES_MAX: u32 = 256;
 
@@ -126,6 +127,8 @@ pub(crate) async fn work(
     worker.begin(&folder).await?;
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut remembering = interval(REMEMBER_EVERY);
+    remembering.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
     let end = loop {
         tokio::select! {
@@ -142,6 +145,7 @@ pub(crate) async fn work(
                 worker.community.tick().await;
                 worker.handle(VolunteerEvent::Tick).await?;
             }
+            _ = remembering.tick() => worker.remember_neighbours(&folder),
         }
         if worker.complete && !stay {
             break End::Complete;
@@ -153,8 +157,8 @@ pub(crate) async fn work(
 impl Worker<'_> {
     async fn begin(&mut self, folder: &std::path::Path) -> Result<()> {
         let run = self.manifest.run();
-        let remembered = files::read_small(&folder.join("peers"), 1 << 20).unwrap_or_default();
-        self.community.learn_addresses(run, split_records(&remembered).into_iter());
+        let remembered = recall(folder);
+        self.community.learn_addresses(run, remembered.iter().map(Vec::as_slice));
         self.community.take_part(run).await;
         let known = self.community.runs().get(&run);
         let delegation = known.and_then(|known| known.delegation.clone());
@@ -383,13 +387,7 @@ impl Worker<'_> {
             self.handle(VolunteerEvent::Leave).await?;
         }
         self.jobs.values().for_each(Cancel::cancel);
-        let run = self.manifest.run();
-        let peers = self.community.known_addresses(run);
-        if let Err(error) =
-            files::write_whole(&folder.join("peers"), |out| Ok(out.write_all(&join_records(&peers))?))
-        {
-            tracing::warn!("the neighbours' addresses can't be remembered: {error:#}");
-        }
+        self.remember_neighbours(folder);
         let traffic = self.community.net().traffic();
         let (bytes_sent, bytes_received) = (traffic.bytes_sent, traffic.bytes_received);
         self.show(&Event::Left { units: self.units, bytes_sent, bytes_received });
@@ -397,47 +395,15 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn show(&self, event: &Event) {
-        self.output.show(event);
-    }
-}
-
-/// Records one after the other, each after its length.
-fn join_records(records: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for record in records {
-        if let Ok(length) = u32::try_from(record.len()) {
-            bytes.extend_from_slice(&length.to_le_bytes());
-            bytes.extend_from_slice(record);
+    /// Writes down where the neighbours are. Losing this costs a new look for the network, no more.
+    fn remember_neighbours(&self, folder: &std::path::Path) {
+        let peers = self.community.known_addresses(self.manifest.run());
+        if let Err(error) = remember(folder, &peers) {
+            tracing::warn!("the neighbours' addresses can't be remembered: {error:#}");
         }
     }
-    bytes
-}
 
-/// The records of [`join_records`]; what is cut off at the end is left out.
-fn split_records(bytes: &[u8]) -> Vec<&[u8]> {
-    let mut records = Vec::new();
-    let mut rest = bytes;
-    while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let Some((record, next)) = after.split_at_checked(u32::from_le_bytes(*length) as usize) else {
-            break;
-        };
-        records.push(record);
-        rest = next;
-    }
-    records
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn remembered_records_survive_a_cut() {
-        let records = vec![b"one".to_vec(), Vec::new(), b"three".to_vec()];
-        let mut bytes = join_records(&records);
-        assert_eq!(split_records(&bytes), [b"one".as_slice(), b"", b"three"]);
-        bytes.pop();
-        assert_eq!(split_records(&bytes), [b"one".as_slice(), b""]);
+    fn show(&self, event: &Event) {
+        self.output.show(event);
     }
 }

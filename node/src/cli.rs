@@ -92,7 +92,8 @@ pub(crate) struct PublishArgs {
 /// How a peer meets the network.
 #[derive(Debug, Args)]
 pub(crate) struct NetworkArgs {
-    /// Address to listen on; may be given several times.
+    /// Address to listen on, for example /ip4/0.0.0.0/udp/4001/quic-v1; may be given several times (default: all
+    /// interfaces, ports of the system's choice).
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Vec<String>,
     /// Do not look for peers on the local network.
@@ -111,13 +112,13 @@ pub(crate) struct CoordinateArgs {
     /// The manifests; each one's delegation lies beside it, with the ending .delegation.
     #[arg(value_name = "MANIFEST", required = true)]
     pub(crate) manifests: Vec<PathBuf>,
-    /// Folder for reports and models.
+    /// Folder for reports and models (default: opendipaco/coordinator where this system keeps programs' data).
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// The coordinator's key file (default: the operator's).
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Where the source lies on this machine, one per part in order.
+    /// Where the source lies on this machine, one per part in order; with several manifests, by file name.
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Vec<PathBuf>,
     /// Peers to connect to at the start.
@@ -153,7 +154,8 @@ pub(crate) struct JoinArgs {
     /// The run to take, by run id (or its start) or by name.
     #[arg(long, value_name = "ID|NAME")]
     pub(crate) run: Option<String>,
-    /// Folder for the key, shards and reports not yet delivered.
+    /// Folder for the key, shards and reports not yet delivered (default: opendipaco/volunteer where this system
+    /// keeps programs' data).
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Threads to train with (default: all cores).
@@ -162,10 +164,10 @@ pub(crate) struct JoinArgs {
     /// This volunteer's key file (default: volunteer.pem in the data folder, made when it is not there).
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Where the source lies on this machine, one per part in order.
+    /// Where the source lies on this machine, one per part in order. Giving it is the permission to read it.
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Vec<PathBuf>,
-    /// Let a manifest name files on this machine.
+    /// Read the files that the manifest names, from the working directory.
     #[arg(long)]
     pub(crate) allow_local: bool,
     /// Stay when the run is complete, and serve others.

@@ -100,6 +100,31 @@ pub fn table(rows: usize, features: usize, seed: u64) -> String {
     text
 }
 
+/// A reproducible table with a number to be predicted, in the column `class`: two fractional digits, 40 different values.
+pub fn numbers(rows: usize, features: usize, seed: u64) -> String {
+    let mut text = String::new();
+    for (i, line) in table(rows, features, seed).lines().enumerate() {
+        let (cells, class) = line.rsplit_once(',').unwrap();
+        if i == 0 {
+            writeln!(text, "{line}").unwrap();
+            continue;
+        }
+        let step = i.wrapping_mul(2_654_435_761) >> 7;
+        let number = match class {
+            "a" => step % 10,
+            "b" => 10 + step % 10,
+            _ => 20 + step % 20,
+        };
+        writeln!(text, "{cells},{:.2}", number as f64 / 4.0).unwrap();
+    }
+    text
+}
+
+/// The unit an event is about.
+pub fn unit(event: &Value) -> (u64, u64) {
+    (event["path"].as_u64().unwrap(), event["layer"].as_u64().unwrap())
+}
+
 /// A process that prints events.
 pub struct Peer {
     name: String,
@@ -183,6 +208,22 @@ impl Peer {
     pub fn succeed(&mut self) {
         let (code, errors) = self.wait();
         assert_eq!(code, Some(0), "{} ended with {code:?}: {errors}", self.name);
+    }
+
+    /// The peer's key. To be asked before anything else is waited for.
+    pub fn key(&mut self) -> String {
+        self.expect("started")["key"].as_str().unwrap().to_owned()
+    }
+
+    /// SIGTERM: it is asked to end.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "{} can't be asked to end", self.name);
+    }
+
+    /// Takes all that the process still had to say, without caring how it ended: for one that was killed.
+    pub fn rest(&mut self) {
+        self.wait();
     }
 
     /// SIGKILL, and waits until it is gone.

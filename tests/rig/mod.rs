@@ -313,14 +313,12 @@ impl Run {
         self.coordinator(&["--source", "data.csv"])
     }
 
-    /// Starts volunteer number `i` with this bootstrap address.
+    /// Starts volunteer number `i` with this bootstrap address, and with the run's source unless it is given another.
     pub fn volunteer(&self, i: usize, bootstrap: &str, more: &[&str]) -> Peer {
         let mut args = self.strings(&[
             "join",
             "--bootstrap",
             bootstrap,
-            "--source",
-            "data.csv",
             "--data-dir",
             &format!("volunteer-{i}"),
             "--json",
@@ -332,6 +330,9 @@ impl Run {
             "/ip4/127.0.0.1/tcp/0",
         ]);
         args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
+        if !more.contains(&"--source") {
+            args.extend(self.strings(&["--source", "data.csv"]));
+        }
         args.extend(more.iter().map(|s| (*s).to_owned()));
         Peer::start(&format!("volunteer {i}"), self.folder.path(), &args)
     }

@@ -60,9 +60,11 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     }
     reach(&net, &bootstraps, !args.network.no_mdns, output).await?;
     let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
+    // One future for all of it: a signal that comes between two waits is not lost.
+    let mut stop = std::pin::pin!(stopping::asked());
     let manifest = tokio::select! {
-        manifest = find(&mut community, choice) => manifest?,
-        () = stopping::asked() => return Ok(()),
+        manifest = find(&mut community, choice, output) => manifest?,
+        () = &mut stop => return Ok(()),
     };
     show_run(&manifest, output);
     confirm(&manifest, args)?;
@@ -77,7 +79,7 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
         stay: args.stay,
         output,
     };
-    work(&mut community, manifest, store, settings, stopping::asked()).await
+    work(&mut community, manifest, store, settings, stop).await
 }
 
 /// Connects to the bootstrap peers: one is enough.
@@ -113,7 +115,7 @@ async fn reach(net: &Net, bootstraps: &[Multiaddr], mdns: bool, output: Output) 
 }
 
 /// Waits until a run shows that fits.
-async fn find(community: &mut Community, choice: &Choice) -> Result<Arc<Manifest>> {
+async fn find(community: &mut Community, choice: &Choice, output: Output) -> Result<Arc<Manifest>> {
     let start = Instant::now();
     let mut fits_since: Option<Instant> = None;
     let mut bad: Option<String> = None;
@@ -123,8 +125,13 @@ async fn find(community: &mut Community, choice: &Choice) -> Result<Arc<Manifest
             raw = community.receive() => {
                 let raw = raw.context("the network has ended")?;
                 for heard in community.handle(raw).await {
-                    if let Heard::BadManifest { from, reason } = heard {
-                        bad = Some(format!("{} shows a manifest that is refused: {reason}", from.short()));
+                    match heard {
+                        Heard::BadManifest { from, reason } => {
+                            bad = Some(format!("{} shows a manifest that is refused: {reason}", from.short()));
+                        }
+                        Heard::Connected(peer) => output.show(&Event::Connected { peer: peer.to_string() }),
+                        Heard::Gone(peer) => output.show(&Event::Disconnected { peer: peer.to_string() }),
+                        _ => {}
                     }
                 }
             }

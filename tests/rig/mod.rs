@@ -68,15 +68,20 @@ pub fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-/// A reproducible table: numbers and text, two or three classes with noisy edges, so that training has work to do.
-pub fn table(rows: usize, features: usize, seed: u64) -> String {
+/// Numbers from 0 to 1, the same for the same seed.
+fn random(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut random = move || {
+    move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         (state >> 11) as f64 / (1u64 << 53) as f64
-    };
+    }
+}
+
+/// A reproducible table: numbers and text, two or three classes with noisy edges, so that training has work to do.
+pub fn table(rows: usize, features: usize, seed: u64) -> String {
+    let mut random = random(seed);
     let words = ["red", "rose", "ruby", "green", "grass", "lime", "blue", "navy", "azure"];
     let mut text = String::from("word");
     for i in 0..features {
@@ -96,6 +101,20 @@ pub fn table(rows: usize, features: usize, seed: u64) -> String {
             write!(text, ",{:.4}", centre + 2.0 * random() + random()).unwrap();
         }
         writeln!(text, ",{}", ["a", "b", "c"][class]).unwrap();
+    }
+    text
+}
+
+/// A reproducible table that takes long to learn: coarse cells, and a class that has nothing to do with them.
+pub fn riddle(rows: usize, features: usize, seed: u64) -> String {
+    let mut random = random(seed);
+    let mut text = (0..features).map(|i| format!("f{i},")).collect::<String>();
+    text.push_str("class\n");
+    for _ in 0..rows {
+        for _ in 0..features {
+            write!(text, "{},", (random() * 3.0) as usize).unwrap();
+        }
+        writeln!(text, "{}", ["a", "b", "c"][(random() * 3.0) as usize]).unwrap();
     }
     text
 }
@@ -187,6 +206,11 @@ impl Peer {
     /// Everything seen so far, waited for or passed over.
     pub fn seen(&self, event: &str) -> Vec<&Value> {
         self.seen.iter().filter(|value| value["event"] == event).collect()
+    }
+
+    /// All events seen so far, in their order.
+    pub fn all(&self) -> &[Value] {
+        &self.seen
     }
 
     /// Reads what is left and waits for the end; gives the exit code and standard error.

@@ -17,15 +17,15 @@ use serde_json::Value;
 
 /// Six units that take a few hundred milliseconds each.
 const LONG: &str = "[routing]\nkind = \"round_robin\"\npaths = 2\n[training]\nlayers = 3\nlookahead = 200\n";
-/// Many units that take a moment each.
-const MANY: &str = "[routing]\nkind = \"round_robin\"\npaths = 4\n[training]\nlayers = 30\nbucket = 60\n";
+/// Eighty units that take some ten milliseconds each.
+const MANY: &str = "[routing]\nkind = \"round_robin\"\npaths = 4\n[training]\nlayers = 20\nlookahead = 100\n";
 
 fn long(name: &str) -> Run {
     Run::new(name, &rig::riddle(4_000, 12, 3), LONG)
 }
 
 fn many(name: &str) -> Run {
-    Run::new(name, &rig::table(1_200, 6, 5), MANY)
+    Run::new(name, &rig::riddle(1_600, 10, 5), MANY)
 }
 
 fn units(events: &[&Value]) -> BTreeSet<(u64, u64)> {

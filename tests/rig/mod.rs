@@ -68,15 +68,20 @@ pub fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-/// A reproducible table: numbers and text, two or three classes with noisy edges, so that training has work to do.
-pub fn table(rows: usize, features: usize, seed: u64) -> String {
+/// Numbers from 0 to 1, the same for the same seed.
+fn random(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut random = move || {
+    move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         (state >> 11) as f64 / (1u64 << 53) as f64
-    };
+    }
+}
+
+/// A reproducible table: numbers and text, two or three classes with noisy edges, so that training has work to do.
+pub fn table(rows: usize, features: usize, seed: u64) -> String {
+    let mut random = random(seed);
     let words = ["red", "rose", "ruby", "green", "grass", "lime", "blue", "navy", "azure"];
     let mut text = String::from("word");
     for i in 0..features {
@@ -98,6 +103,45 @@ pub fn table(rows: usize, features: usize, seed: u64) -> String {
         writeln!(text, ",{}", ["a", "b", "c"][class]).unwrap();
     }
     text
+}
+
+/// A reproducible table that takes long to learn: coarse cells, and a class that has nothing to do with them.
+pub fn riddle(rows: usize, features: usize, seed: u64) -> String {
+    let mut random = random(seed);
+    let mut text = (0..features).map(|i| format!("f{i},")).collect::<String>();
+    text.push_str("class\n");
+    for _ in 0..rows {
+        for _ in 0..features {
+            write!(text, "{},", (random() * 3.0) as usize).unwrap();
+        }
+        writeln!(text, "{}", ["a", "b", "c"][(random() * 3.0) as usize]).unwrap();
+    }
+    text
+}
+
+/// A reproducible table with a number to be predicted, in the column `class`: two fractional digits, 40 different values.
+pub fn numbers(rows: usize, features: usize, seed: u64) -> String {
+    let mut text = String::new();
+    for (i, line) in table(rows, features, seed).lines().enumerate() {
+        let (cells, class) = line.rsplit_once(',').unwrap();
+        if i == 0 {
+            writeln!(text, "{line}").unwrap();
+            continue;
+        }
+        let step = i.wrapping_mul(2_654_435_761) >> 7;
+        let number = match class {
+            "a" => step % 10,
+            "b" => 10 + step % 10,
+            _ => 20 + step % 20,
+        };
+        writeln!(text, "{cells},{:.2}", number as f64 / 4.0).unwrap();
+    }
+    text
+}
+
+/// The unit an event is about.
+pub fn unit(event: &Value) -> (u64, u64) {
+    (event["path"].as_u64().unwrap(), event["layer"].as_u64().unwrap())
 }
 
 /// A process that prints events.
@@ -164,6 +208,11 @@ impl Peer {
         self.seen.iter().filter(|value| value["event"] == event).collect()
     }
 
+    /// All events seen so far, in their order.
+    pub fn all(&self) -> &[Value] {
+        &self.seen
+    }
+
     /// Reads what is left and waits for the end; gives the exit code and standard error.
     pub fn wait(&mut self) -> (Option<i32>, String) {
         let end = Instant::now() + LIMIT;
@@ -183,6 +232,22 @@ impl Peer {
     pub fn succeed(&mut self) {
         let (code, errors) = self.wait();
         assert_eq!(code, Some(0), "{} ended with {code:?}: {errors}", self.name);
+    }
+
+    /// The peer's key. To be asked before anything else is waited for.
+    pub fn key(&mut self) -> String {
+        self.expect("started")["key"].as_str().unwrap().to_owned()
+    }
+
+    /// SIGTERM: it is asked to end.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "{} can't be asked to end", self.name);
+    }
+
+    /// Takes all that the process still had to say, without caring how it ended: for one that was killed.
+    pub fn rest(&mut self) {
+        self.wait();
     }
 
     /// SIGKILL, and waits until it is gone.
@@ -272,14 +337,12 @@ impl Run {
         self.coordinator(&["--source", "data.csv"])
     }
 
-    /// Starts volunteer number `i` with this bootstrap address.
+    /// Starts volunteer number `i` with this bootstrap address, and with the run's source unless it is given another.
     pub fn volunteer(&self, i: usize, bootstrap: &str, more: &[&str]) -> Peer {
         let mut args = self.strings(&[
             "join",
             "--bootstrap",
             bootstrap,
-            "--source",
-            "data.csv",
             "--data-dir",
             &format!("volunteer-{i}"),
             "--json",
@@ -291,6 +354,9 @@ impl Run {
             "/ip4/127.0.0.1/tcp/0",
         ]);
         args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
+        if !more.contains(&"--source") {
+            args.extend(self.strings(&["--source", "data.csv"]));
+        }
         args.extend(more.iter().map(|s| (*s).to_owned()));
         Peer::start(&format!("volunteer {i}"), self.folder.path(), &args)
     }

@@ -65,9 +65,11 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     }
     reach(&net, &bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
     let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
+    // One future for all of it: a signal that comes between two waits is not lost.
+    let mut stop = std::pin::pin!(stopping::asked());
     let manifest = tokio::select! {
-        manifest = find(&mut community, choice) => manifest?,
-        () = stopping::asked() => return Ok(()),
+        manifest = find(&mut community, choice, output) => manifest?,
+        () = &mut stop => return Ok(()),
     };
     show_run(&manifest, output);
     confirm(&manifest, args)?;
@@ -82,7 +84,7 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
         stay: args.stay,
         output,
     };
-    work(&mut community, manifest, store, settings, stopping::asked()).await
+    work(&mut community, manifest, store, settings, stop).await
 }
 
 /// Connects to the bootstrap peers: one is enough. When none answers, the peers of the last time are tried.
@@ -140,7 +142,7 @@ async fn reach_remembered(net: &Net, runs: &Path) -> bool {
 }
 
 /// Waits until a run shows that fits.
-async fn find(community: &mut Community, choice: &Choice) -> Result<Arc<Manifest>> {
+async fn find(community: &mut Community, choice: &Choice, output: Output) -> Result<Arc<Manifest>> {
     let start = Instant::now();
     let mut fits_since: Option<Instant> = None;
     let mut bad: Option<String> = None;
@@ -150,8 +152,13 @@ async fn find(community: &mut Community, choice: &Choice) -> Result<Arc<Manifest
             raw = community.receive() => {
                 let raw = raw.context("the network has ended")?;
                 for heard in community.handle(raw).await {
-                    if let Heard::BadManifest { from, reason } = heard {
-                        bad = Some(format!("{} shows a manifest that is refused: {reason}", from.short()));
+                    match heard {
+                        Heard::BadManifest { from, reason } => {
+                            bad = Some(format!("{} shows a manifest that is refused: {reason}", from.short()));
+                        }
+                        Heard::Connected(peer) => output.show(&Event::Connected { peer: peer.to_string() }),
+                        Heard::Gone(peer) => output.show(&Event::Disconnected { peer: peer.to_string() }),
+                        _ => {}
                     }
                 }
             }

@@ -126,27 +126,37 @@ pub(crate) async fn work(
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
-    let end = loop {
-        tokio::select! {
-            () = &mut stop => break End::Stopped,
-            raw = worker.community.receive() => {
-                let raw = raw.context("the network has ended")?;
-                for heard in worker.community.handle(raw).await {
-                    worker.on_heard(heard).await?;
+    let end = async {
+        Ok(loop {
+            tokio::select! {
+                () = &mut stop => break End::Stopped,
+                raw = worker.community.receive() => {
+                    let raw = raw.context("the network has ended")?;
+                    for heard in worker.community.handle(raw).await {
+                        worker.on_heard(heard).await?;
+                    }
+                }
+                Some(done) = done.recv() => worker.on_done(done).await?,
+                Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
+                _ = tick.tick() => {
+                    worker.community.tick().await;
+                    worker.handle(VolunteerEvent::Tick).await?;
                 }
             }
-            Some(done) = done.recv() => worker.on_done(done).await?,
-            Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
-            _ = tick.tick() => {
-                worker.community.tick().await;
-                worker.handle(VolunteerEvent::Tick).await?;
+            if worker.complete && !stay {
+                break End::Complete;
             }
+        })
+    }
+    .await;
+    match end {
+        Ok(end) => worker.leave(end, &folder).await,
+        Err(error) => {
+            // Others need not wait for what a peer holds that can't go on.
+            worker.leave(End::Stopped, &folder).await?;
+            Err(error)
         }
-        if worker.complete && !stay {
-            break End::Complete;
-        }
-    };
-    worker.leave(end, &folder).await
+    }
 }
 
 impl Worker<'_> {

@@ -100,7 +100,7 @@ async fn reach(net: &Net, bootstraps: &[Multiaddr], mdns: bool, output: Output) 
     }
     if reached == 0 && !bootstraps.is_empty() && !mdns {
         bail!(
-            "no bootstrap peer can be reached: {}. Check the address, and that the peer runs; --bootstrap may be given several times",
+            "no bootstrap peer can be reached: {}. --bootstrap may be given several times",
             unreachable.join("; ")
         );
     }

@@ -21,6 +21,25 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{}: the folder can't be made", folder.display()))
 }
 
+/// Whether a file can be written here as far as that shows beforehand: said before hours of work, not after.
+///
+/// # Errors
+/// When there is no such folder, or the place is a folder itself.
+pub(crate) fn check_place(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    anyhow::ensure!(
+        folder.is_dir(),
+        "{}: there is no folder {}: make it first",
+        path.display(),
+        folder.display()
+    );
+    anyhow::ensure!(!path.is_dir(), "{}: is a folder: name a file in it", path.display());
+    Ok(())
+}
+
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read_small(path: &Path, limit: usize) -> Result<Vec<u8>> {
     use std::io::Read;

@@ -144,6 +144,14 @@ pub enum MaterialiseError {
         /// What the source gives.
         found: Shard,
     },
+    /// A class of the schema is no row's.
+    #[error(
+        "no row of the source has the class {class} of the schema: the source is not what the operator signed"
+    )]
+    AbsentClass {
+        /// The class, as JSON.
+        class: String,
+    },
     /// More rows than can be counted.
     #[error("the source has more rows than one run can hold ({limit}): split it into several runs")]
     TooManyRows {
@@ -164,7 +172,10 @@ impl MaterialiseError {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::WrongShard { .. } | Self::Spec(_) | Self::Rows(RowsError::Header(_) | RowsError::Row(_))
+            Self::WrongShard { .. }
+                | Self::AbsentClass { .. }
+                | Self::Spec(_)
+                | Self::Rows(RowsError::Header(_) | RowsError::Row(_))
         )
     }
 }

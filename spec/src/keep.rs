@@ -35,6 +35,8 @@ pub(crate) struct Keeper {
     holdout: Holdout,
     shards: Vec<Option<ShardInWork>>,
     features: Vec<u8>,
+    /// Per class, whether a row of the source has it, held out or not.
+    classes: Vec<bool>,
 }
 
 /// A shard that is being read.
@@ -73,7 +75,8 @@ impl Keeper {
                 })
             })
             .collect();
-        Ok(Self { router, holdout, shards, features: Vec::new() })
+        let classes = vec![false; schema.classes.len()];
+        Ok(Self { router, holdout, shards, features: Vec::new(), classes })
     }
 
     /// The keeper of a published spec's shards.
@@ -88,6 +91,11 @@ impl Keeper {
     }
 
     pub(crate) fn sort(&mut self, row: &Row<'_>) -> Fate {
+        if let TargetValue::Class(class) = row.target
+            && let Some(seen) = self.classes.get_mut(class as usize)
+        {
+            *seen = true;
+        }
         if self.holdout.holds_out(row.ordinal) {
             return Fate::HeldOut;
         }
@@ -125,7 +133,8 @@ impl Keeper {
         }
     }
 
-    /// Checks every shard that was asked for, lowest path first.
+    /// Checks every shard that was asked for, lowest path first, and after the last row of the source that each class of
+    /// the schema was there: one that no row has changes no shard's hash, but it would stand in the model.
     pub(crate) fn check(&self, spec: &DataSpec) -> Result<(), MaterialiseError> {
         for ((path, shard), expected) in (0u32..).zip(&self.shards).zip(&spec.shards) {
             if let Some(shard) = shard {
@@ -135,7 +144,11 @@ impl Keeper {
                 }
             }
         }
-        Ok(())
+        let absent = self.classes.iter().zip(&spec.schema.classes).find(|(seen, _)| !**seen);
+        match absent.map(|(_, class)| serde_json::to_string(class).unwrap_or_default()) {
+            Some(class) => Err(MaterialiseError::AbsentClass { class }),
+            None => Ok(()),
+        }
     }
 
     /// The shards that were asked for, by path.

@@ -4,7 +4,7 @@
 mod support;
 
 use proptest::prelude::*;
-use snake::{Cancel, Cell, Column, Table, TargetColumn, TargetValue};
+use snake::{Cancel, Cell, Column, Label, Table, TargetColumn, TargetValue};
 use spec::{
     Census, DataSpec, HeldOutRow, KMeansSettings, KeptRow, MaterialiseError, PublicSource, PublishError,
     Router, RoutingSettings, Sampling, Shard, VecSource, for_each_held_out, for_each_kept, materialise,
@@ -236,4 +236,15 @@ fn mushrooms_are_partitioned() {
     let target = header[0].clone();
     let source = VecSource::new("mushroom.csv", header, lines.collect());
     check(&source, &target, RoutingSettings::KMeans(kmeans(4)), 0.2);
+}
+
+#[test]
+fn a_class_that_no_row_has_is_refused_although_no_hash_shows_it() {
+    let (settings, source) = (settings("class", RoutingSettings::KMeans(kmeans(2))), people(100));
+    let mut spec = published(&settings, &source).spec;
+    spec.schema.classes.push(Label::Text("zzz".into()));
+    let made = materialise(&spec, &settings.source, &source, &[1], &Cancel::new());
+    for error in [made.unwrap_err(), Census::take(&spec, &settings.source, &source).unwrap_err()] {
+        assert!(error.is_refusal() && error.to_string().contains("class \"zzz\""), "{error}");
+    }
 }

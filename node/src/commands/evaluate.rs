@@ -95,7 +95,11 @@ fn no_rows(csv: &Path) -> String {
 
 fn targets<'t>(targets: Option<&'t [String]>, model: &Model, csv: &Path) -> Result<&'t [String]> {
     targets.with_context(|| {
-        format!("{}: has no column {:?}, the model's target", csv.display(), model.head.target)
+        format!(
+            "{}: has no column {:?}, the model's target, to compare with; `predict` does without",
+            csv.display(),
+            model.head.target
+        )
     })
 }
 

@@ -121,7 +121,7 @@ async fn reach(net: &Net, bootstraps: &[Multiaddr], runs: &Path, mdns: bool, out
         return Ok(());
     }
     bail!(
-        "no bootstrap peer can be reached: {}. Check the address, and that the peer runs; --bootstrap may be given several times",
+        "no bootstrap peer can be reached: {}. --bootstrap may be given several times",
         unreachable.join("; ")
     );
 }

@@ -25,6 +25,7 @@ const EVENTS: usize = 1024;
 
 pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let start = Instant::now();
+    files::check_place(&args.out)?;
     let operated = Operated::read(&args.file)?;
     let busy = spinner();
     let published = operated.publish(&|text| busy.set_message(text))?;

@@ -15,6 +15,7 @@ use crate::run_files::Operated;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let start = Instant::now();
+    files::check_place(&args.out)?;
     let operated = Operated::read(&args.file)?;
     let progress = spinner();
     let published = operated.publish(&|text| progress.set_message(text))?;

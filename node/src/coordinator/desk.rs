@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use net::Verdict;
@@ -23,6 +23,10 @@ use crate::clock::Clock;
 use crate::events::{Event, Output};
 use crate::peer::{Community, sign, verdict};
 use crate::report_folder::{ReportFolder, ReportName, StoredReport};
+
+/// How long a model that could not be written waits for the next attempt, which takes a pass over the source: longer each
+/// time, up to the second figure.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
 /// What a desk's helpers tell the loop.
 pub(crate) enum Worked {
@@ -57,6 +61,9 @@ pub(crate) struct Desk {
     reports: BTreeMap<Unit, Vec<ReportName>>,
     model: PathBuf,
     assembling_since: Option<Instant>,
+    /// When to try again to write the model, and how long to wait after the next failure.
+    assemble_at: Option<Instant>,
+    assemble_pause: Duration,
     /// Offers that wait for the machine's answer, and reports for its last word.
     answers: BTreeMap<ReceptionId, oneshot::Sender<Answered>>,
     ends: BTreeMap<ReceptionId, oneshot::Sender<Ended>>,
@@ -106,6 +113,8 @@ impl Desk {
             reports,
             model,
             assembling_since: None,
+            assemble_at: None,
+            assemble_pause: AGAIN.0,
             answers: BTreeMap::new(),
             ends: BTreeMap::new(),
             arrived: BTreeMap::new(),
@@ -157,6 +166,9 @@ impl Desk {
     ) -> Result<()> {
         let mut effects = Vec::new();
         self.machine.handle(clock.now(), event, &mut effects);
+        if self.assemble_at.take_if(|at| *at <= Instant::now()).is_some() {
+            self.machine.assemble_again(&mut effects);
+        }
         self.act(effects, community, identity, clock).await
     }
 
@@ -218,7 +230,8 @@ impl Desk {
             }
             Worked::StoreFailed { unit, content, why, .. } => {
                 self.arrived.remove(&(unit, content));
-                self.reports.entry(unit).or_default().retain(|name| name.content != content);
+                // Its name is free again, for when it comes once more.
+                self.discard(unit, content);
                 CoordinatorEvent::StoreFailed { unit, content, why }
             }
             Worked::Assembled { round, assembly, .. } => {
@@ -235,7 +248,14 @@ impl Desk {
                 if let assembling::Failed::Refused(reason) = why {
                     return Err(crate::exit::Refused(reason).into());
                 }
-                CoordinatorEvent::AssemblyFailed { round, why: why.to_string() }
+                let mut why = why.to_string();
+                // Without a source nothing changes until somebody starts the program with one.
+                if self.source.is_some() {
+                    why += &format!("; it is tried again in {} s", self.assemble_pause.as_secs());
+                    self.assemble_at = Some(Instant::now() + self.assemble_pause);
+                    self.assemble_pause = AGAIN.1.min(self.assemble_pause * 2);
+                }
+                CoordinatorEvent::AssemblyFailed { round, why }
             }
         };
         self.handle(event, community, identity, clock).await

@@ -130,28 +130,40 @@ pub(crate) async fn work(
     let mut remembering = interval(REMEMBER_EVERY);
     remembering.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
-    let end = loop {
-        tokio::select! {
-            () = &mut stop => break End::Stopped,
-            raw = worker.community.receive() => {
-                let raw = raw.context("the network has ended")?;
-                for heard in worker.community.handle(raw).await {
-                    worker.on_heard(heard).await?;
+    let end = async {
+        Ok(loop {
+            tokio::select! {
+                () = &mut stop => break End::Stopped,
+                raw = worker.community.receive() => {
+                    let raw = raw.context("the network has ended")?;
+                    for heard in worker.community.handle(raw).await {
+                        worker.on_heard(heard).await?;
+                    }
                 }
+                Some(done) = done.recv() => worker.on_done(done).await?,
+                Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
+                _ = tick.tick() => {
+                    worker.community.tick().await;
+                    worker.handle(VolunteerEvent::Tick).await?;
+                }
+                _ = remembering.tick() => worker.remember_neighbours(&folder),
             }
-            Some(done) = done.recv() => worker.on_done(done).await?,
-            Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
-            _ = tick.tick() => {
-                worker.community.tick().await;
-                worker.handle(VolunteerEvent::Tick).await?;
+            if worker.complete && !stay {
+                break End::Complete;
             }
-            _ = remembering.tick() => worker.remember_neighbours(&folder),
+        })
+    }
+    .await;
+    match end {
+        Ok(end) => worker.leave(end, &folder).await,
+        Err(error) => {
+            // Others need not wait for what a peer holds that can't go on.
+            if let Err(second) = worker.leave(End::Stopped, &folder).await {
+                tracing::warn!("what is held could not be given back: {second:#}");
+            }
+            Err(error)
         }
-        if worker.complete && !stay {
-            break End::Complete;
-        }
-    };
-    worker.leave(end, &folder).await
+    }
 }
 
 impl Worker<'_> {

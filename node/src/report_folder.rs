@@ -19,7 +19,7 @@ const MAGIC: &[u8; 8] = b"ODPCRP01";
 const ENDING: &str = "report";
 
 /// One report as it lies on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StoredReport {
     /// The reporter's signed word, as it travels.
     pub(crate) statement: Vec<u8>,

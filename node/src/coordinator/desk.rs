@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use net::Verdict;
@@ -23,6 +23,9 @@ use crate::clock::Clock;
 use crate::events::{Event, Output};
 use crate::peer::{Community, sign, verdict};
 use crate::report_folder::{ReportFolder, ReportName, StoredReport};
+
+/// Waiting between attempts to write the model.
+const ASSEMBLE_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a desk's helpers tell the loop.
 pub(crate) enum Worked {
@@ -57,10 +60,13 @@ pub(crate) struct Desk {
     reports: BTreeMap<Unit, Vec<ReportName>>,
     model: PathBuf,
     assembling_since: Option<Instant>,
+    /// When to try again to write the model.
+    assemble_again: Option<Instant>,
     /// Offers that wait for the machine's answer, and reports for its last word.
     answers: BTreeMap<ReceptionId, oneshot::Sender<Answered>>,
     ends: BTreeMap<ReceptionId, oneshot::Sender<Ended>>,
-    /// Checked reports until they are stored or refused; as many as the machine lets in.
+    /// Checked reports until they are stored or refused, without their bytes once these are being stored; as many as
+    /// the machine lets in.
     arrived: BTreeMap<(Unit, ContentHash), (PeerKey, StoredReport)>,
     worked: mpsc::Sender<Worked>,
     output: Output,
@@ -106,6 +112,7 @@ impl Desk {
             reports,
             model,
             assembling_since: None,
+            assemble_again: None,
             answers: BTreeMap::new(),
             ends: BTreeMap::new(),
             arrived: BTreeMap::new(),
@@ -160,6 +167,21 @@ impl Desk {
         self.act(effects, community, identity, clock).await
     }
 
+    /// Lets time pass.
+    pub(crate) async fn tick(
+        &mut self,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+    ) -> Result<()> {
+        if self.assemble_again.take_if(|at| *at <= Instant::now()).is_some() {
+            let mut effects = Vec::new();
+            self.machine.assemble_again(&mut effects);
+            self.act(effects, community, identity, clock).await?;
+        }
+        self.handle(CoordinatorEvent::Tick, community, identity, clock).await
+    }
+
     /// Takes what a reception has to say.
     pub(crate) async fn received(
         &mut self,
@@ -187,7 +209,7 @@ impl Desk {
                 let ReceptionId { from, unit, content } = id;
                 self.ends.insert(id, end);
                 if verdict.is_ok() {
-                    self.arrived.insert((unit, content), (from, report));
+                    self.arrived.entry((unit, content)).or_insert((from, report));
                 }
                 CoordinatorEvent::Checked { from, unit, content, verdict }
             }
@@ -235,6 +257,8 @@ impl Desk {
                 if let assembling::Failed::Refused(reason) = why {
                     return Err(crate::exit::Refused(reason).into());
                 }
+                // Without the rows only a new start helps; a full disk may have room again.
+                self.assemble_again = self.source.is_some().then(|| Instant::now() + ASSEMBLE_AGAIN);
                 CoordinatorEvent::AssemblyFailed { round, why: why.to_string() }
             }
         };
@@ -272,6 +296,10 @@ impl Desk {
                 }
                 CoordinatorEffect::End { to, unit, content, end } => {
                     let receipt = self.receipt(&unit).filter(|_| end == ReportEnd::Stored);
+                    // One that came too late to be stored.
+                    if self.arrived.get(&(unit, content)).is_some_and(|(from, _)| *from == to) {
+                        self.arrived.remove(&(unit, content));
+                    }
                     if let Some(waiting) = self.ends.remove(&ReceptionId { from: to, unit, content }) {
                         let _ = waiting.send(Ended { end, receipt });
                     }
@@ -301,13 +329,17 @@ impl Desk {
         let names = self.reports.entry(unit).or_default();
         let order = names.last().map_or(0, |name| name.order.saturating_add(1));
         let name = ReportName { order, unit, content };
-        let Some((_, report)) = self.arrived.get(&(unit, content)) else { return };
+        let Some((_, report)) = self.arrived.get_mut(&(unit, content)) else { return };
         names.push(name);
-        let report = report.clone();
+        let report = std::mem::take(report);
         tokio::task::spawn_blocking(move || {
             let done = match folder.put(name, &report) {
                 Ok(()) => Worked::Stored { run, unit, content },
-                Err(error) => Worked::StoreFailed { run, unit, content, why: error.to_string() },
+                Err(error) => {
+                    // It may have its name already. Nobody was told, and its place in the order is given away again.
+                    let _ = folder.remove(name);
+                    Worked::StoreFailed { run, unit, content, why: error.to_string() }
+                }
             };
             let _ = worked.blocking_send(done);
         });

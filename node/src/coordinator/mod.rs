@@ -110,7 +110,7 @@ pub(crate) async fn coordinate(
             _ = tick.tick() => {
                 community.tick().await;
                 for desk in desks.values_mut() {
-                    desk.handle(CoordinatorEvent::Tick, &community, &identity, &clock).await?;
+                    desk.tick(&community, &identity, &clock).await?;
                 }
             }
         }

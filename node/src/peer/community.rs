@@ -156,6 +156,9 @@ impl Community {
         if let Err(error) = self.net.subscribe(&topic(run)).await {
             tracing::warn!("run {}: its topic can't be heard: {error}", run.short());
         }
+        if let Some(known) = self.runs.get_mut(&run) {
+            known.takes_part = true;
+        }
         self.say_address(run).await;
         self.next_circle = 0;
         // Whoever is connected already has not heard of it.
@@ -195,8 +198,8 @@ impl Community {
         if now >= self.next_address {
             self.next_address = now + ADDRESS_EVERY;
             self.write_own_record();
-            let runs: Vec<RunId> = self.runs.keys().copied().collect();
-            for run in runs {
+            let mine = self.runs.iter().filter(|(_, known)| known.takes_part);
+            for run in mine.map(|(run, _)| *run).collect::<Vec<_>>() {
                 self.say_address(run).await;
             }
         }
@@ -351,6 +354,11 @@ impl Community {
 
     fn on_answer(&mut self, asked: Asked) -> Vec<Heard> {
         let Asked { peer, what, answer } = asked;
+        if let Question::Manifest(run) = &what
+            && let Some(known) = self.runs.get_mut(run)
+        {
+            known.asked.remove(&peer);
+        }
         match (what, answer) {
             (Question::Hello, Ok(Answer::Hello(hello))) => self.on_hello(peer, hello),
             (Question::Manifest(run), Ok(Answer::Manifest(bytes))) => {
@@ -386,15 +394,18 @@ impl Community {
             }
             let connected = self.connected.contains(&from);
             let known = self.runs.entry(run).or_default();
-            if let Some(bytes) = delegation {
-                known.take_delegation(bytes.as_slice());
-            }
+            let news = delegation.is_some_and(|bytes| known.take_delegation(bytes.as_slice()));
+            heard.extend(
+                known.delegation.clone().filter(|_| news).map(|delegation| delegated(run, delegation)),
+            );
             let has_manifest = known.manifest.is_some();
             if connected && known.members.insert(from) && has_manifest {
                 heard.push(Heard::Member { run, peer: from });
             }
+            // One question at a time: a peer that says hello over and over gets no more.
+            let wanted = !has_manifest && known.asked.insert(from);
             self.learn_addresses(run, peers.iter().map(RecordBytes::as_slice));
-            if !has_manifest {
+            if wanted {
                 self.ask(from, Question::Manifest(run), &Request::Manifest(run));
             }
         }
@@ -440,22 +451,28 @@ impl Community {
             return (Answer::No("this peer knows as many runs as it can remember".into()), Vec::new());
         }
         match self.on_manifest(from, None, offer.manifest.as_slice()) {
-            (Ok(()), heard) => {
+            (Ok(()), mut heard) => {
                 let run =
                     heard.iter().find_map(|h| if let Heard::Manifest(run) = h { Some(*run) } else { None });
-                if let Some(known) = run.and_then(|run| self.runs.get_mut(&run)) {
-                    known.take_delegation(offer.delegation.as_slice());
+                if let Some((run, known)) = run.and_then(|run| Some((run, self.runs.get_mut(&run)?)))
+                    && known.take_delegation(offer.delegation.as_slice())
+                {
+                    heard.extend(known.delegation.clone().map(|delegation| delegated(run, delegation)));
                 }
                 (Answer::Accepted, heard)
             }
-            (Err(reason), heard) => (Answer::No(reason.chars().take(400).collect()), heard),
+            // Nobody here asked for it: only who offered it has to know.
+            (Err(reason), _) => (Answer::No(reason.chars().take(120).collect()), Vec::new()),
         }
     }
 
     fn hello(&self) -> Hello {
         let own = self.own_record.as_ref().map(|record| RecordBytes::from(record.bytes()));
+        // Those it takes part in come first: others must not crowd them out.
+        let mut runs: Vec<_> = self.runs.iter().collect();
+        runs.sort_by_key(|(_, known)| !known.takes_part);
         let mut hello = Hello {
-            runs: self.runs.iter().filter_map(|(run, known)| known.hello(*run, own.as_ref())).collect(),
+            runs: runs.into_iter().filter_map(|(run, known)| known.hello(*run, own.as_ref())).collect(),
         };
         hello.fit();
         hello
@@ -494,7 +511,8 @@ impl Community {
         let me = self.identity.key();
         let connected: Vec<PeerKey> = self.connected.iter().copied().collect();
         let mut wanted = BTreeSet::new();
-        for known in self.runs.values_mut() {
+        // Whoever shows a run names its members: only for one's own runs are they dialed.
+        for known in self.runs.values_mut().filter(|known| known.takes_part) {
             let coordinator = known.coordinator();
             let neighbours = known.members.iter().filter(|peer| Some(**peer) != coordinator).count();
             wanted.extend(known.book.dial_now(now, me, &connected, neighbours));
@@ -529,6 +547,11 @@ impl Community {
             self.gossip(run, record.bytes()).await;
         }
     }
+}
+
+/// A newer delegation that came beside a run, not by gossip.
+fn delegated(run: RunId, delegation: Signed<Delegation>) -> Heard {
+    Heard::Record { run, record: GossipRecord::Delegation(delegation), ticket: None }
 }
 
 /// How to ask on, if there is more and enough of it was not asked for yet. What the asker had at first stays said, so

@@ -19,7 +19,7 @@ const MAGIC: &[u8; 8] = b"ODPCRP01";
 const ENDING: &str = "report";
 
 /// One report as it lies on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StoredReport {
     /// The reporter's signed word, as it travels.
     pub(crate) statement: Vec<u8>,
@@ -50,7 +50,7 @@ pub(crate) struct ReportName {
 /// What was found at the start.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Per unit, its reports by order (several: a dispute), .
+    /// Per unit, its reports by order; several are a dispute.
     pub(crate) reports: BTreeMap<Unit, Vec<ReportName>>,
     /// Files that were damaged and have been removed.
     pub(crate) damaged: Vec<PathBuf>,
@@ -63,6 +63,9 @@ impl ReportFolder {
     }
 
     /// Looks through the folder: removes what a crash left half written and what is damaged.
+    ///
+    /// # Errors
+    /// The disk's. A report that can't be read for now is left alone.
     pub(crate) fn look_through(&self) -> io::Result<Found> {
         let mut found = Found::default();
         for path in self.disk.list(&self.folder)? {
@@ -73,10 +76,11 @@ impl ReportFolder {
             if ending != Some(ENDING) {
                 continue;
             }
-            match parse_name(&path) {
-                Some(name) if self.get(name).is_ok() => {
-                    found.reports.entry(name.unit).or_default().push(name);
-                }
+            let name = parse_name(&path).filter(|name| self.path(*name) == path);
+            match name.map(|name| self.get(name).map(|_| name)) {
+                Some(Ok(name)) => found.reports.entry(name.unit).or_default().push(name),
+                // It may be whole, and acknowledged: what can't be read now is no reason to lose it.
+                Some(Err(error)) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
                 _ => {
                     self.disk.remove(&path)?;
                     found.damaged.push(path);
@@ -178,6 +182,42 @@ mod tests {
         assert_eq!(found.reports, BTreeMap::from([(a, vec![name_a, other_a])]));
         assert_eq!(found.damaged, [path]);
         assert_eq!(std::fs::read_dir(at.path()).unwrap().count(), 3, "the other file is left alone");
+    }
+
+    /// A disk on which nothing can be read for now, as when a process has too many files open.
+    struct Unreadable;
+
+    impl Disk for Unreadable {
+        fn write(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+            RealDisk.write(path, parts)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            RealDisk.rename(from, to)
+        }
+        fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+            RealDisk.sync_folder(folder)
+        }
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            RealDisk.remove(path)
+        }
+        fn read(&self, _: &Path, _: u64) -> io::Result<Vec<u8>> {
+            Err(io::Error::other("too many open files"))
+        }
+        fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+            RealDisk.list(folder)
+        }
+    }
+
+    #[test]
+    fn a_report_that_cant_be_read_for_now_is_not_removed() {
+        let at = tempfile::tempdir().unwrap();
+        let unit = Unit::new(0, 0);
+        let name = ReportName { order: 0, unit, content: hash(unit, b"one") };
+        let store = folder(Box::new(Unreadable), at.path());
+        store.put(name, &report("one")).unwrap();
+        assert!(store.look_through().is_err());
+        let found = folder(Box::new(RealDisk), at.path()).look_through().unwrap();
+        assert_eq!(found.reports, BTreeMap::from([(unit, vec![name])]));
     }
 
     #[test]

@@ -298,3 +298,14 @@ fn complete_ends_it() {
     rig.expect_effect(&Effect::Abandon { unit });
     rig.expect_effect(&Effect::Finished(RunComplete { model }));
 }
+
+#[test]
+fn the_word_of_a_coordinator_that_was_replaced_ends_nothing() {
+    let mut rig = Rig::working();
+    rig.trigger(Event::Heard(delegated(2, peer(COORDINATOR + 1))));
+    let model = ModelHash::from_bytes([9; 32]);
+    rig.trigger_says(COORDINATOR, Says::Complete(Complete { delegation: 1, model }));
+    rig.expect_no(|effect| matches!(effect, Effect::Finished(_) | Effect::Forget { .. }));
+    rig.trigger_says(COORDINATOR + 1, Says::Complete(Complete { delegation: 2, model }));
+    rig.expect_effect(&Effect::Finished(RunComplete { model }));
+}

@@ -41,7 +41,10 @@ pub(crate) fn run(args: &CoordinateArgs) -> Result<()> {
         .map(|path| open_run(path, &identity, args, &data_dir))
         .collect::<Result<_>>()?;
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    runtime.block_on(start(args, &identity, runs, &data_dir))
+    let outcome = runtime.block_on(start(args, &identity, runs, &data_dir));
+    // A pass over a source that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn start(

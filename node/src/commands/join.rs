@@ -27,6 +27,8 @@ use crate::{files, key_file, stopping};
 const LOOK_FOR: Duration = Duration::from_secs(20);
 /// How long it waits for more runs to show, when one fits and nobody said which is wanted.
 const LOOK_AROUND: Duration = Duration::from_millis(300);
+/// How long it waits for a run that fits, when what was shown first does not.
+const HEAR_OUT: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &JoinArgs) -> Result<()> {
     let operator = args.operator.as_deref().map(str::parse::<PeerKey>).transpose();
@@ -144,6 +146,7 @@ async fn reach_remembered(net: &Net, runs: &Path) -> bool {
 /// Waits until a run shows that fits.
 async fn find(community: &mut Community, choice: &Choice, output: Output) -> Result<Arc<Manifest>> {
     let start = Instant::now();
+    let mut seen = start;
     let mut fits_since: Option<Instant> = None;
     let mut bad: Option<String> = None;
     let mut tick = interval(Duration::from_millis(50));
@@ -169,6 +172,9 @@ async fn find(community: &mut Community, choice: &Choice, output: Output) -> Res
             .iter()
             .filter_map(|(run, known)| Some((*run, Arc::clone(known.manifest.as_ref()?))))
             .collect();
+        if runs.is_empty() && bad.is_none() {
+            seen = Instant::now();
+        }
         // Manifests that are still on their way may fit as well.
         let waiting = community.runs().values().any(|known| known.manifest.is_none());
         let settled = fits_since.is_some_and(|since| since.elapsed() >= LOOK_AROUND);
@@ -177,10 +183,11 @@ async fn find(community: &mut Community, choice: &Choice, output: Output) -> Res
             Ok(Some(_)) => {
                 fits_since.get_or_insert_with(Instant::now);
             }
-            Err(error) if !waiting => return Err(error),
+            // What one peer shows must not keep another from showing the run that is wanted.
+            Err(error) if !waiting && seen.elapsed() >= HEAR_OUT => return Err(error),
             Ok(None) | Err(_) => {}
         }
-        if let Some(reason) = bad.take_if(|_| runs.is_empty()) {
+        if let Some(reason) = bad.take_if(|_| runs.is_empty() && seen.elapsed() >= HEAR_OUT) {
             return Err(Refused(reason).into());
         }
         if fits_since.is_none() && start.elapsed() >= LOOK_FOR {

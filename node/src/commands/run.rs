@@ -128,7 +128,8 @@ impl Network<'_> {
                 }
                 Told::Ended(peer, status, errors) => {
                     running -= 1;
-                    if !status.success() {
+                    // A volunteer that came when all was done found nobody: no reason to doubt the model.
+                    if !status.success() && (peer == 0 || !written) {
                         bar.finish_and_clear();
                         bail!("{} failed: {}", name(peer), errors.trim().trim_start_matches("opendipaco: "));
                     }

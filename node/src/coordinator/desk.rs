@@ -67,7 +67,8 @@ pub(crate) struct Desk {
     /// Offers that wait for the machine's answer, and reports for its last word.
     answers: BTreeMap<ReceptionId, oneshot::Sender<Answered>>,
     ends: BTreeMap<ReceptionId, oneshot::Sender<Ended>>,
-    /// Checked reports until they are stored or refused; as many as the machine lets in.
+    /// Checked reports until they are stored or refused, without their bytes once these are being stored; as many as
+    /// the machine lets in.
     arrived: BTreeMap<(Unit, ContentHash), (PeerKey, StoredReport)>,
     worked: mpsc::Sender<Worked>,
     output: Output,
@@ -166,10 +167,22 @@ impl Desk {
     ) -> Result<()> {
         let mut effects = Vec::new();
         self.machine.handle(clock.now(), event, &mut effects);
-        if self.assemble_at.take_if(|at| *at <= Instant::now()).is_some() {
-            self.machine.assemble_again(&mut effects);
-        }
         self.act(effects, community, identity, clock).await
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn tick(
+        &mut self,
+        community: &Community,
+        identity: &Identity,
+        clock: &Clock,
+    ) -> Result<()> {
+        if self.assemble_at.take_if(|at| *at <= Instant::now()).is_some() {
+            let mut effects = Vec::new();
+            self.machine.assemble_again(&mut effects);
+            self.act(effects, community, identity, clock).await?;
+        }
+        self.handle(CoordinatorEvent::Tick, community, identity, clock).await
     }
 
     /// Takes what a reception has to say.
@@ -199,7 +212,7 @@ impl Desk {
                 let ReceptionId { from, unit, content } = id;
                 self.ends.insert(id, end);
                 if verdict.is_ok() {
-                    self.arrived.insert((unit, content), (from, report));
+                    self.arrived.entry((unit, content)).or_insert((from, report));
                 }
                 CoordinatorEvent::Checked { from, unit, content, verdict }
             }
@@ -292,6 +305,10 @@ impl Desk {
                 }
                 CoordinatorEffect::End { to, unit, content, end } => {
                     let receipt = self.receipt(&unit).filter(|_| end == ReportEnd::Stored);
+                    // One that came too late to be stored.
+                    if self.arrived.get(&(unit, content)).is_some_and(|(from, _)| *from == to) {
+                        self.arrived.remove(&(unit, content));
+                    }
                     if let Some(waiting) = self.ends.remove(&ReceptionId { from: to, unit, content }) {
                         let _ = waiting.send(Ended { end, receipt });
                     }
@@ -321,13 +338,17 @@ impl Desk {
         let names = self.reports.entry(unit).or_default();
         let order = names.last().map_or(0, |name| name.order.saturating_add(1));
         let name = ReportName { order, unit, content };
-        let Some((_, report)) = self.arrived.get(&(unit, content)) else { return };
+        let Some((_, report)) = self.arrived.get_mut(&(unit, content)) else { return };
         names.push(name);
-        let report = report.clone();
+        let report = std::mem::take(report);
         tokio::task::spawn_blocking(move || {
             let done = match folder.put(name, &report) {
                 Ok(()) => Worked::Stored { run, unit, content },
-                Err(error) => Worked::StoreFailed { run, unit, content, why: error.to_string() },
+                Err(error) => {
+                    // It may have its name already. Nobody was told, and its place in the order is given away again.
+                    let _ = folder.remove(name);
+                    Worked::StoreFailed { run, unit, content, why: error.to_string() }
+                }
             };
             let _ = worked.blocking_send(done);
         });

@@ -110,7 +110,7 @@ pub(crate) async fn coordinate(
             _ = tick.tick() => {
                 community.tick().await;
                 for desk in desks.values_mut() {
-                    desk.handle(CoordinatorEvent::Tick, &community, &identity, &clock).await?;
+                    desk.tick(&community, &identity, &clock).await?;
                 }
             }
         }
@@ -133,10 +133,11 @@ pub(crate) async fn coordinate(
     Ok(())
 }
 
-/// What is said to a report of a run whose desk is not open: its source is still being read, or it is nobody's here.
+/// What is said to a report of a run whose desk is not open: its source is still being read, or it is nobody's here. The
+/// latter is no refusal: a volunteer that came here was sent by the operator, and would drop a refused report for good.
 fn not_open(known: bool) -> protocol::coordinator::HeaderAnswer {
-    use protocol::coordinator::HeaderAnswer::{Busy, No};
-    if known { Busy(1) } else { No("this peer does not coordinate that run".into()) }
+    use protocol::coordinator::HeaderAnswer::Busy;
+    Busy(if known { 1 } else { 10 })
 }
 
 async fn on_heard(
@@ -168,14 +169,13 @@ async fn on_heard(
             };
             community.verdict(ticket, verdict).await;
         }
-        Heard::Records { run, peer, records } => {
+        Heard::Records { run, peer, records, more } => {
             if let Some(desk) = desks.get_mut(&run) {
-                for statement in opened(run, records.records.iter().map(protocol::RecordBytes::as_slice)) {
+                for statement in opened(run, records.iter().map(protocol::RecordBytes::as_slice)) {
                     desk.hear(&statement, community, identity, clock).await?;
                 }
-                if records.next.is_some() {
-                    community
-                        .ask_records(peer, protocol::RecordsRequest { run, have: None, after: records.next });
+                if let Some(more) = more {
+                    community.ask_more(peer, more);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Receiving one report: offer, answer, body, check, the coordinator's word. One task per stream.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use protocol::{
     Signed, Unit,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::rules::Rules;
 use crate::frames::Frames;
@@ -18,6 +20,9 @@ use crate::report_folder::StoredReport;
 
 /// How long a volunteer may take for one frame.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take for all of a report, after which the machine has given it up: a frame now and then must not hold
+/// a place for ever.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(600);
 
 /// A reception, named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +97,9 @@ async fn attempt(from: PeerKey, stream: Stream, desk: &mpsc::Sender<Received>) -
         return Ok(frames.close().await?);
     };
     let body = match sent {
-        Ok(()) => frames.receive_all(length).await,
+        Ok(()) => timeout(PATIENCE_IN_ALL, frames.receive_all(length))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
         Err(error) => Err(error),
     };
     let body = match body {

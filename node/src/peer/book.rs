@@ -8,7 +8,7 @@ use protocol::{Address, PeerKey, PeerRecord, Signed};
 pub(crate) const NEIGHBOURS_MIN: usize = 4;
 /// It dials no more once it has this many.
 pub(crate) const NEIGHBOURS_MAX: usize = 8;
-/// Peers remembered; beyond that the ones that failed most, then the smallest keys, go first.
+/// Peers remembered; beyond that the ones that failed most, then the largest keys, go first.
 const PEERS_MAX: usize = 512;
 /// Waiting between tries with one peer, doubled with every failure up to the maximum.
 const RETRY_MS: u64 = 1_000;

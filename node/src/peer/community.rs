@@ -20,6 +20,8 @@ use crate::clock::{Clock, unix_millis};
 
 /// Answers of others that wait to be looked at. Asking tasks wait when it is full; there are few of them per connection.
 const ANSWERS: usize = 256;
+/// Pages of a neighbour's records that are asked for in a row.
+const PAGES_MAX: u32 = 256;
 /// Runs that are remembered. Beyond that no new ones are.
 const RUNS_MAX: usize = 64;
 /// How often a peer says where it can be reached, in milliseconds.
@@ -53,8 +55,8 @@ pub(crate) enum Heard {
     Gone(PeerKey),
     /// A record of a run, verified; by gossip it wants a verdict.
     Record { run: RunId, record: GossipRecord, ticket: Option<Ticket> },
-    /// A neighbour's records, of which each is still to be opened, and where to ask on.
-    Records { run: RunId, peer: PeerKey, records: Records },
+    /// A neighbour's records, of which each is still to be opened, and how to ask on.
+    Records { run: RunId, peer: PeerKey, records: Vec<RecordBytes>, more: Option<More> },
     /// A neighbour wants to know what it lacks.
     RecordsAsked { request: RecordsRequest, reply: Reply },
     /// A peer opened a stream: a report.
@@ -66,6 +68,13 @@ pub(crate) enum Heard {
 pub(crate) struct Ticket {
     id: GossipId,
     from: PeerKey,
+}
+
+/// The next page of a neighbour's records.
+#[derive(Debug)]
+pub(crate) struct More {
+    request: RecordsRequest,
+    page: u32,
 }
 
 /// Something that happened, not looked at yet.
@@ -84,7 +93,8 @@ pub(crate) struct Asked {
 enum Question {
     Hello,
     Manifest(RunId),
-    Records(RunId),
+    /// How many pages came before, and what is asked for.
+    Records(u32, RecordsRequest),
     Dial,
 }
 
@@ -146,6 +156,9 @@ impl Community {
         if let Err(error) = self.net.subscribe(&topic(run)).await {
             tracing::warn!("run {}: its topic can't be heard: {error}", run.short());
         }
+        if let Some(known) = self.runs.get_mut(&run) {
+            known.takes_part = true;
+        }
         self.say_address(run).await;
         self.next_circle = 0;
         // Whoever is connected already has not heard of it.
@@ -185,8 +198,8 @@ impl Community {
         if now >= self.next_address {
             self.next_address = now + ADDRESS_EVERY;
             self.write_own_record();
-            let runs: Vec<RunId> = self.runs.keys().copied().collect();
-            for run in runs {
+            let mine = self.runs.iter().filter(|(_, known)| known.takes_part);
+            for run in mine.map(|(run, _)| *run).collect::<Vec<_>>() {
                 self.say_address(run).await;
             }
         }
@@ -212,7 +225,12 @@ impl Community {
 
     /// Asks a neighbour for the records this peer lacks; they come as [`Heard::Records`].
     pub(crate) fn ask_records(&self, peer: PeerKey, request: RecordsRequest) {
-        self.ask(peer, Question::Records(request.run), &Request::Records(request));
+        self.ask_more(peer, More { request, page: 0 });
+    }
+
+    /// Asks for the next page.
+    pub(crate) fn ask_more(&self, peer: PeerKey, More { request, page }: More) {
+        self.ask(peer, Question::Records(page, request.clone()), &Request::Records(request));
     }
 
     /// The addresses at which a peer of a run said it can be reached.
@@ -336,13 +354,19 @@ impl Community {
 
     fn on_answer(&mut self, asked: Asked) -> Vec<Heard> {
         let Asked { peer, what, answer } = asked;
+        if let Question::Manifest(run) = &what
+            && let Some(known) = self.runs.get_mut(run)
+        {
+            known.asked.remove(&peer);
+        }
         match (what, answer) {
             (Question::Hello, Ok(Answer::Hello(hello))) => self.on_hello(peer, hello),
             (Question::Manifest(run), Ok(Answer::Manifest(bytes))) => {
                 self.on_manifest(peer, Some(run), bytes.as_slice()).1
             }
-            (Question::Records(run), Ok(Answer::Records(records))) => {
-                vec![Heard::Records { run, peer, records }]
+            (Question::Records(page, request), Ok(Answer::Records(Records { records, next }))) => {
+                let run = request.run;
+                vec![Heard::Records { run, peer, records, more: next_page(page, request, next) }]
             }
             (Question::Dial, Err(reason)) => {
                 tracing::debug!("{} can't be reached: {reason}", peer.short());
@@ -370,15 +394,18 @@ impl Community {
             }
             let connected = self.connected.contains(&from);
             let known = self.runs.entry(run).or_default();
-            if let Some(bytes) = delegation {
-                known.take_delegation(bytes.as_slice());
-            }
+            let news = delegation.is_some_and(|bytes| known.take_delegation(bytes.as_slice()));
+            heard.extend(
+                known.delegation.clone().filter(|_| news).map(|delegation| delegated(run, delegation)),
+            );
             let has_manifest = known.manifest.is_some();
             if connected && known.members.insert(from) && has_manifest {
                 heard.push(Heard::Member { run, peer: from });
             }
+            // One question at a time: a peer that says hello over and over gets no more.
+            let wanted = !has_manifest && known.asked.insert(from);
             self.learn_addresses(run, peers.iter().map(RecordBytes::as_slice));
-            if !has_manifest {
+            if wanted {
                 self.ask(from, Question::Manifest(run), &Request::Manifest(run));
             }
         }
@@ -424,22 +451,28 @@ impl Community {
             return (Answer::No("this peer knows as many runs as it can remember".into()), Vec::new());
         }
         match self.on_manifest(from, None, offer.manifest.as_slice()) {
-            (Ok(()), heard) => {
+            (Ok(()), mut heard) => {
                 let run =
                     heard.iter().find_map(|h| if let Heard::Manifest(run) = h { Some(*run) } else { None });
-                if let Some(known) = run.and_then(|run| self.runs.get_mut(&run)) {
-                    known.take_delegation(offer.delegation.as_slice());
+                if let Some((run, known)) = run.and_then(|run| Some((run, self.runs.get_mut(&run)?)))
+                    && known.take_delegation(offer.delegation.as_slice())
+                {
+                    heard.extend(known.delegation.clone().map(|delegation| delegated(run, delegation)));
                 }
                 (Answer::Accepted, heard)
             }
-            (Err(reason), heard) => (Answer::No(reason.chars().take(400).collect()), heard),
+            // Nobody here asked for it: only who offered it has to know.
+            (Err(reason), _) => (Answer::No(reason.chars().take(120).collect()), Vec::new()),
         }
     }
 
     fn hello(&self) -> Hello {
         let own = self.own_record.as_ref().map(|record| RecordBytes::from(record.bytes()));
+        // Those it takes part in come first: others must not crowd them out.
+        let mut runs: Vec<_> = self.runs.iter().collect();
+        runs.sort_by_key(|(_, known)| !known.takes_part);
         let mut hello = Hello {
-            runs: self.runs.iter().filter_map(|(run, known)| known.hello(*run, own.as_ref())).collect(),
+            runs: runs.into_iter().filter_map(|(run, known)| known.hello(*run, own.as_ref())).collect(),
         };
         hello.fit();
         hello
@@ -478,7 +511,8 @@ impl Community {
         let me = self.identity.key();
         let connected: Vec<PeerKey> = self.connected.iter().copied().collect();
         let mut wanted = BTreeSet::new();
-        for known in self.runs.values_mut() {
+        // Whoever shows a run names its members: only for one's own runs are they dialed.
+        for known in self.runs.values_mut().filter(|known| known.takes_part) {
             let coordinator = known.coordinator();
             let neighbours = known.members.iter().filter(|peer| Some(**peer) != coordinator).count();
             wanted.extend(known.book.dial_now(now, me, &connected, neighbours));
@@ -515,6 +549,20 @@ impl Community {
     }
 }
 
+/// A newer delegation that came beside a run, not by gossip.
+fn delegated(run: RunId, delegation: Signed<Delegation>) -> Heard {
+    Heard::Record { run, record: GossipRecord::Delegation(delegation), ticket: None }
+}
+
+/// How to ask on, if there is more and enough of it was not asked for yet. What the asker had at first stays said, so
+/// that ranges in which the two agree are left out of later pages too.
+fn next_page(page: u32, request: RecordsRequest, next: Option<[u8; 32]>) -> Option<More> {
+    // A page that does not go on would have us ask the same for ever.
+    let next = next.filter(|next| request.after.is_none_or(|after| *next > after))?;
+    let page = page.checked_add(1).filter(|page| *page < PAGES_MAX)?;
+    Some(More { request: RecordsRequest { after: Some(next), ..request }, page })
+}
+
 /// Sends an answer; a peer that no longer waits is no concern of ours.
 pub(crate) async fn respond(reply: Reply, answer: &Answer) {
     match answer.encode() {
@@ -532,4 +580,21 @@ pub(crate) fn open_delegation(bytes: &[u8], manifest: &Manifest) -> Result<Signe
     let delegation = Signed::<Delegation>::open(bytes, Some(manifest.run())).map_err(|e| e.to_string())?;
     delegation.signed_by(manifest.operator()).map_err(|e| e.to_string())?;
     Ok(delegation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_end_and_go_forward() {
+        let have = protocol::RecordDigests::of([[7; 32]]);
+        let request = RecordsRequest { run: RunId::from_bytes([1; 32]), have: Some(have), after: None };
+        assert!(next_page(0, request.clone(), None).is_none());
+        let more = next_page(0, request, Some([5; 32])).unwrap();
+        assert_eq!((more.page, more.request.after, more.request.have.is_some()), (1, Some([5; 32]), true));
+        assert!(next_page(1, more.request.clone(), Some([5; 32])).is_none(), "the same page again");
+        assert!(next_page(1, more.request.clone(), Some([6; 32])).is_some());
+        assert!(next_page(PAGES_MAX - 1, more.request, Some([6; 32])).is_none());
+    }
 }

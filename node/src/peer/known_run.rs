@@ -21,6 +21,10 @@ pub(crate) struct KnownRun {
     waiting: Vec<Vec<u8>>,
     /// Connected peers that know the run.
     pub(crate) members: BTreeSet<PeerKey>,
+    /// Whether this peer takes part in it. Others it only tells about.
+    pub(crate) takes_part: bool,
+    /// Peers that were asked for the manifest and have not answered.
+    pub(crate) asked: BTreeSet<PeerKey>,
     /// Where its members can be reached.
     pub(crate) book: AddressBook,
 }

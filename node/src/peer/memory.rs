@@ -46,7 +46,10 @@ pub(crate) fn recall_all(runs: &Path) -> Vec<(PeerKey, Vec<Multiaddr>)> {
 fn join_records(records: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for record in records {
-        if let Ok(length) = u32::try_from(record.len()) {
+        // As many as will be read back.
+        if let Ok(length) = u32::try_from(record.len())
+            && bytes.len() + 4 + record.len() <= BYTES_MAX
+        {
             bytes.extend_from_slice(&length.to_le_bytes());
             bytes.extend_from_slice(record);
         }
@@ -80,6 +83,13 @@ mod tests {
         assert_eq!(split_records(&bytes), [b"one".as_slice(), b"", b"three"]);
         bytes.pop();
         assert_eq!(split_records(&bytes), [b"one".as_slice(), b""]);
+    }
+
+    #[test]
+    fn more_than_is_read_back_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        remember(folder.path(), &vec![vec![7; 4_000]; 512]).unwrap();
+        assert_eq!(recall(folder.path()).len(), BYTES_MAX / 4_004);
     }
 
     #[test]

@@ -33,8 +33,6 @@ const TICK: Duration = Duration::from_millis(150);
 const INBOX: usize = 16;
 /// How often the neighbours' addresses are written down.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
-/// Neighbours' pages of records that are asked for in a row.
-const PAGES_MAX: u32 = 256;
 
 /// How to work.
 pub(crate) struct Settings {
@@ -68,7 +66,6 @@ struct Worker<'c> {
     /// Reports just made, until the machine says that they are to be kept.
     made: BTreeSet<(Unit, ContentHash)>,
     deliveries: mpsc::Sender<(Unit, Delivered)>,
-    pages: BTreeMap<PeerKey, u32>,
     finding: Option<Finding>,
     units: u64,
     complete: bool,
@@ -119,7 +116,6 @@ pub(crate) async fn work(
         jobs: BTreeMap::new(),
         made: BTreeSet::new(),
         deliveries: delivered_in,
-        pages: BTreeMap::new(),
         finding: None,
         units: 0,
         complete: false,
@@ -210,35 +206,25 @@ impl Worker<'_> {
             Heard::Connected(peer) => self.show(&Event::Connected { peer: peer.to_string() }),
             Heard::Gone(peer) => {
                 self.show(&Event::Disconnected { peer: peer.to_string() });
-                self.pages.remove(&peer);
                 self.handle(VolunteerEvent::PeerGone(peer)).await?;
             }
             Heard::Member { run: of, peer } if of == run => {
                 self.handle(VolunteerEvent::PeerSeen(peer)).await?
             }
             Heard::Record { run: of, record, ticket } => {
-                let verdict = match (of == run, record) {
-                    (true, record @ GossipRecord::Delegation(_)) | (true, record) => {
-                        match statement(record) {
-                            Some(statement) => self.hear(&statement).await?,
-                            None => Verdict::Ignore,
-                        }
-                    }
-                    (false, _) => Verdict::Ignore,
+                let verdict = match statement(record).filter(|_| of == run) {
+                    Some(statement) => self.hear(&statement).await?,
+                    None => Verdict::Ignore,
                 };
                 self.community.verdict(ticket, verdict).await;
             }
-            Heard::Records { run: of, peer, records } if of == run => {
-                for statement in opened(run, records.records.iter().map(RecordBytes::as_slice)) {
+            Heard::Records { run: of, peer, records, more } if of == run => {
+                for statement in opened(run, records.iter().map(RecordBytes::as_slice)) {
                     self.hear(&statement).await?;
                 }
-                let pages = self.pages.entry(peer).or_default();
-                *pages += 1;
-                if records.next.is_some() && *pages < PAGES_MAX {
-                    self.community.ask_records(peer, RecordsRequest { run, have: None, after: records.next });
-                } else {
-                    self.pages.remove(&peer);
-                    self.handle(VolunteerEvent::Synced(peer)).await?;
+                match more {
+                    Some(more) => self.community.ask_more(peer, more),
+                    None => self.handle(VolunteerEvent::Synced(peer)).await?,
                 }
             }
             Heard::RecordsAsked { request, reply } => {

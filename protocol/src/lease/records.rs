@@ -269,11 +269,13 @@ impl LeaseRecords {
         })
     }
 
-    /// The model, once the coordinator said that the run is complete.
+    /// The model, once the coordinator said that the run is complete: the one that rules, since the word of one that was
+    /// replaced would end a run that goes on.
     #[must_use]
     pub fn complete(&self) -> Option<ModelHash> {
+        let ruling = self.delegation()?.number;
         self.complete.as_ref().and_then(|s| match s.says() {
-            Says::Complete(complete) => Some(complete.model),
+            Says::Complete(complete) if complete.delegation == ruling => Some(complete.model),
             _ => None,
         })
     }

@@ -259,7 +259,7 @@ impl Worker<'_> {
         let run = self.manifest.run().to_string();
         if shards.counters.checks > self.checks {
             self.checks = shards.counters.checks;
-            if !matches!(outcome, Outcome::Refused(_)) {
+            if shards.counters.verified {
                 self.show(&Event::RoutingVerified { run });
             }
         }

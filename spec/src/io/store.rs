@@ -78,6 +78,8 @@ pub struct StoreCounters {
     pub rebuilds: u64,
     /// Routers fitted again.
     pub checks: u64,
+    /// Whether the router is known to be what was signed: not yet, or never where it can't be fitted again.
+    pub verified: bool,
 }
 
 /// Hands out shards. Every call goes through the routing check, whatever is cached; then memory, disk and source are tried
@@ -191,12 +193,14 @@ impl ShardStore {
     /// What happened so far. Waits while a shard is being made.
     #[must_use]
     pub fn counters(&self) -> StoreCounters {
+        let verified = lock(&self.findings).known() == Some(&Finding::Verified);
         let builder = lock(&self.builder);
         StoreCounters {
             memory: lock(&self.settings.memory).counters(),
             disk: builder.disk.as_ref().map(DiskCache::counters).unwrap_or_default(),
             rebuilds: builder.rebuilds,
             checks: *lock(&self.checks),
+            verified,
         }
     }
 

@@ -176,7 +176,7 @@ fn a_model_with_paths_routes_rows_by_itself() {
     let data = fs::read_to_string(run.path("data.csv")).unwrap();
     let by_itself = predict(&model, "data.csv", folder);
 
-    // Without noise rows in one shard only its own layers vote: every training row is predicted as it is.
+    // Only buckets of its own path vote on a row, so every training row is predicted as it is.
     let head: Value = serde_json::from_slice(&fs::read(&model).unwrap()).unwrap();
     let population = head["population"].as_array().unwrap();
     assert_eq!(population.len(), data.lines().count() - 1, "no two rows are alike");

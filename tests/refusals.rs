@@ -366,3 +366,33 @@ fn a_wrong_shard_hash_is_refused_without_any_flag() {
     let message = refusal(case.name, &mut join(&run, case.name, &address, "v", &["--source", "gone.csv"]));
     assert!(message.contains(case.says), "remembered: {message}");
 }
+
+#[test]
+fn a_router_that_can_not_be_fitted_again_is_not_called_verified() {
+    let run = published();
+    let (mut first, address) = run.coordinator(&["--keep"]);
+    let mut peer = join(&run, "honest", &address, "v", &["--source", "data.csv"]);
+    for _ in 0..4 {
+        peer.expect("receipt");
+    }
+    peer.kill();
+    first.kill();
+    // The shards are on disk; reports are made again; of the source fewer rows are left than there are paths.
+    fs::remove_dir_all(run.path("v/runs")).unwrap();
+    fs::remove_dir_all(run.path("coordinator")).unwrap();
+    let data = fs::read_to_string(run.path("data.csv")).unwrap();
+    fs::write(run.path("short.csv"), data.lines().take(3).collect::<Vec<_>>().join("\n")).unwrap();
+    let (_second, address) = run.coordinator(&["--keep"]);
+    let mut peer = join(&run, "honest", &address, "v", &["--source", "short.csv", "--verify-routing"]);
+    for _ in 0..4 {
+        peer.expect("receipt");
+    }
+    let warnings = peer.seen("warning");
+    assert_eq!(warnings.len(), 1, "it is said once: {warnings:?}");
+    let text = warnings[0]["text"].as_str().unwrap();
+    assert!(
+        text.contains("2 rows for a router of 4 paths") && text.contains("hash of each shard decides"),
+        "{text}"
+    );
+    assert!(peer.seen("routing_verified").is_empty());
+}

@@ -27,8 +27,6 @@ pub(crate) enum Event {
     SourceMissing { run: String, reason: String },
     /// The router was fitted again and is the published one.
     RoutingVerified { run: String },
-    /// The router can't be fitted again; the shard hash decides.
-    RoutingUnverifiable { run: String, reason: String },
     /// Another peer's claim was heard.
     ClaimHeard { peer: String, path: u32, layer: u32 },
     /// This peer trains a unit.
@@ -86,9 +84,6 @@ impl fmt::Display for Event {
             }
             Self::RoutingVerified { .. } => {
                 f.write_str("router verified: fitted again, the same to the last bit")
-            }
-            Self::RoutingUnverifiable { reason, .. } => {
-                write!(f, "router can't be verified ({reason}); the shard hash decides")
             }
             Self::ClaimHeard { peer, path, layer } => {
                 write!(f, "{} claims path {path} layer {layer}", short(peer))

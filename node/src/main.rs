@@ -51,9 +51,11 @@ fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// Logs go to standard error, warnings only, unless RUST_LOG says otherwise.
+/// Logs go to standard error, warnings only, unless RUST_LOG says otherwise. Gossipsub warns of what is no trouble here, a
+/// record that was said already.
 fn start_logs() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,libp2p_gossipsub=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

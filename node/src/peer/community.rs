@@ -109,6 +109,9 @@ pub(crate) struct Community {
     wants: Wants,
     runs: BTreeMap<RunId, KnownRun>,
     connected: BTreeSet<PeerKey>,
+    /// Questions that were lost on the way, or met a peer with too many others in hand: asked again with the next look
+    /// at the circle. `None`: hello, else for that run's manifest.
+    unanswered: BTreeSet<(PeerKey, Option<RunId>)>,
     own_record: Option<Signed<PeerRecord>>,
     next_address: u64,
     next_circle: u64,
@@ -133,6 +136,7 @@ impl Community {
             wants,
             runs: BTreeMap::new(),
             connected: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
             own_record: None,
             next_address: 0,
             next_circle: 0,
@@ -205,6 +209,7 @@ impl Community {
         }
         if now >= self.next_circle {
             self.next_circle = now + CIRCLE_EVERY;
+            self.ask_again();
             self.widen_circle(now);
         }
     }
@@ -376,8 +381,13 @@ impl Community {
                 }
                 Vec::new()
             }
-            (_, Err(reason)) => {
+            (what, Err(reason)) => {
                 tracing::debug!("{} did not answer: {reason}", peer.short());
+                match what {
+                    Question::Hello => drop(self.unanswered.insert((peer, None))),
+                    Question::Manifest(run) => drop(self.unanswered.insert((peer, Some(run)))),
+                    Question::Records(_) | Question::Dial => {}
+                }
                 Vec::new()
             }
             (_, Ok(_)) => Vec::new(),
@@ -476,6 +486,22 @@ impl Community {
         };
         hello.fit();
         hello
+    }
+
+    /// Asks peers that are still there what they did not answer.
+    fn ask_again(&mut self) {
+        for (peer, what) in std::mem::take(&mut self.unanswered) {
+            if !self.connected.contains(&peer) {
+                continue;
+            }
+            match what {
+                None => self.ask(peer, Question::Hello, &Request::Hello(self.hello())),
+                Some(run) if self.runs.get(&run).is_some_and(|known| known.manifest.is_none()) => {
+                    self.ask(peer, Question::Manifest(run), &Request::Manifest(run));
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     fn ask(&self, peer: PeerKey, what: Question, request: &Request) {

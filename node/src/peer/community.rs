@@ -146,7 +146,14 @@ impl Community {
         if let Err(error) = self.net.subscribe(&topic(run)).await {
             tracing::warn!("run {}: its topic can't be heard: {error}", run.short());
         }
+        // A word that was said before is not said again.
+        self.write_own_record();
         self.say_address(run).await;
+        // Those who are connected greeted a peer without a run. They learn now that it is a member and where it is, and
+        // say who came meanwhile: gossip alone reaches only those who were listening already.
+        for peer in &self.connected {
+            self.ask(*peer, Question::Hello, &Request::Hello(self.hello()));
+        }
         self.next_circle = 0;
     }
 

@@ -21,11 +21,11 @@ const LONG: &str = "[routing]\nkind = \"round_robin\"\npaths = 2\n[training]\nla
 const MANY: &str = "[routing]\nkind = \"round_robin\"\npaths = 4\n[training]\nlayers = 20\nlookahead = 100\n";
 
 fn long(name: &str) -> Run {
-    Run::new(name, &rig::riddle(4_000, 12, 3), LONG)
+    Run::new(name, &rig::riddle(3_000, 12, 3), LONG)
 }
 
 fn many(name: &str) -> Run {
-    Run::new(name, &rig::riddle(1_600, 10, 5), MANY)
+    Run::new(name, &rig::riddle(1_200, 9, 5), MANY)
 }
 
 fn units(events: &[&Value]) -> BTreeSet<(u64, u64)> {

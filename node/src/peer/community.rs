@@ -163,12 +163,15 @@ impl Community {
         if let Some(known) = self.runs.get_mut(&run) {
             known.takes_part = true;
         }
+        // A word that was said before is not said again.
+        self.write_own_record();
         self.say_address(run).await;
-        self.next_circle = 0;
-        // Whoever is connected already has not heard of it.
+        // Those who are connected greeted a peer without a run. They learn now that it is a member and where it is, and
+        // say who came meanwhile: gossip alone reaches only those who were listening already.
         for peer in &self.connected {
             self.ask(*peer, Question::Hello, &Request::Hello(self.hello()));
         }
+        self.next_circle = 0;
     }
 
     /// Makes a run known here.
@@ -386,7 +389,7 @@ impl Community {
                 match what {
                     Question::Hello => drop(self.unanswered.insert((peer, None))),
                     Question::Manifest(run) => drop(self.unanswered.insert((peer, Some(run)))),
-                    Question::Records(_) | Question::Dial => {}
+                    Question::Records(..) | Question::Dial => {}
                 }
                 Vec::new()
             }
@@ -496,10 +499,12 @@ impl Community {
             }
             match what {
                 None => self.ask(peer, Question::Hello, &Request::Hello(self.hello())),
-                Some(run) if self.runs.get(&run).is_some_and(|known| known.manifest.is_none()) => {
-                    self.ask(peer, Question::Manifest(run), &Request::Manifest(run));
+                Some(run) => {
+                    let wanted = self.runs.get_mut(&run).filter(|known| known.manifest.is_none());
+                    if wanted.is_some_and(|known| known.asked.insert(peer)) {
+                        self.ask(peer, Question::Manifest(run), &Request::Manifest(run));
+                    }
                 }
-                Some(_) => {}
             }
         }
     }

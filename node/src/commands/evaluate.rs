@@ -109,10 +109,13 @@ fn class_of(cell: &str, kind: TargetKind, classes: &[Label]) -> u32 {
         (TargetKind::Binary, "True" | "true") => Some(Label::Integer(1)),
         (TargetKind::Binary, "False" | "false") => Some(Label::Integer(0)),
         (TargetKind::Binary | TargetKind::Integer, number) => number.parse().ok().map(Label::Integer),
-        (TargetKind::Json, _) => serde_json::from_str(cell).ok(),
+        // A text may stand there without the quotes of JSON.
+        (TargetKind::Json, _) => {
+            Some(Label::Json(serde_json::from_str(cell).unwrap_or_else(|_| Value::from(cell))))
+        }
         _ => Some(Label::Text(cell.to_owned())),
     };
-    let place = label.and_then(|label| classes.iter().position(|class| *class == label));
+    let place = label.and_then(|label| classes.binary_search_by(|class| class.class_order(&label)).ok());
     place.and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX)
 }
 
@@ -127,4 +130,35 @@ pub(crate) fn holdout_of(path: &Path) -> Result<Holdout> {
     };
     let run = spec::RunFile::parse(text).with_context(|| path.display().to_string())?;
     Ok(Holdout::new(run.settings.holdout, run.settings.training.seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_find_their_classes() {
+        let json = |texts: &[&str]| -> Vec<Label> {
+            let mut classes: Vec<Label> =
+                texts.iter().map(|text| Label::Json(serde_json::from_str(text).unwrap())).collect();
+            classes.sort_by(Label::class_order);
+            classes
+        };
+        let classes = json(&[r#""red""#, "3", "true", r#"{"a":1,"b":2}"#]);
+        for (cell, class) in [
+            ("red", r#""red""#),
+            (r#""red""#, r#""red""#),
+            ("3", "3"),
+            ("true", "true"),
+            (r#"{ "b": 2, "a": 1 }"#, r#"{"a":1,"b":2}"#),
+        ] {
+            let found = class_of(cell, TargetKind::Json, &classes);
+            assert_eq!(classes.get(found as usize), json(&[class]).first(), "{cell}");
+        }
+        assert_eq!(class_of("blue", TargetKind::Json, &classes), u32::MAX);
+        let binary = [Label::Integer(0), Label::Integer(1)];
+        for (cell, class) in [("1", 1), ("True", 1), ("false", 0), ("2", u32::MAX), ("", u32::MAX)] {
+            assert_eq!(class_of(cell, TargetKind::Binary, &binary), class, "{cell}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ fn facts(model: &Model) -> Value {
         "features": features,
         "layers": layers,
         "literals": kinds(model),
-        "spec": model.head.opendipaco.as_ref().and_then(|ours| ours.get("fingerprint")),
+        "spec": model.head.opendipaco.as_ref().and_then(|ours| ours.get("spec")),
     })
 }
 
@@ -117,4 +117,17 @@ fn print(facts: &Value) {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spec_is_shown() {
+        let file = br#"{"header": ["y", "x"], "target": "y", "datatypes": ["B", "N"], "targets": [0, 1],
+            "layers": [], "opendipaco": {"format": 1, "spec": "abc"}}"#;
+        let model = Model::read_without_rows(file).unwrap();
+        assert_eq!(facts(&model)["spec"], "abc");
+    }
 }

@@ -20,6 +20,9 @@ const FAMILY_DRAWS: usize = 4;
 const SUBSTRING_DRAWS: usize = 4;
 /// The longest substring that is drawn, in bytes (before it is widened to whole characters).
 const LONGEST_SUBSTRING: usize = 8;
+/// The longest text that is quoted whole, in bytes. A literal that quotes more explains nothing, and reports of such
+/// literals would outgrow every limit: of two longer texts, a piece around their first difference is quoted.
+const LONGEST_QUOTED: usize = 256;
 
 /// A literal that is true on row `yes` and false on row `no`.
 ///
@@ -109,6 +112,13 @@ struct Texts<'a> {
     no: u32,
 }
 
+impl Texts<'_> {
+    /// Whether one of them is too long to be quoted.
+    fn long(&self) -> bool {
+        [self.yes, self.no].into_iter().any(|code| self.dictionary[code as usize].len() > LONGEST_QUOTED)
+    }
+}
+
 type Drawn = (bool, DraftTest);
 
 fn text(texts: &Texts<'_>, prepared: &Prepared, stream: &mut Stream) -> Drawn {
@@ -117,13 +127,16 @@ fn text(texts: &Texts<'_>, prepared: &Prepared, stream: &mut Stream) -> Drawn {
         let drawn = match mix.at(stream.below(mix.total())) {
             TextFamily::Substring => substring(texts, stream),
             TextFamily::Shape => shape(texts, stream),
+            TextFamily::Equals if texts.long() => None,
             TextFamily::Equals => Some(equals(texts, stream)),
         };
         if let Some(drawn) = drawn {
             return drawn;
         }
     }
-    shape(texts, stream).unwrap_or_else(|| equals(texts, stream))
+    shape(texts, stream)
+        .or_else(|| if texts.long() { difference(texts, stream) } else { None })
+        .unwrap_or_else(|| equals(texts, stream))
 }
 
 fn equals(texts: &Texts<'_>, stream: &mut Stream) -> Drawn {
@@ -165,6 +178,29 @@ fn substring(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
     None
 }
 
+/// The piece of one text around its first difference from the other, as short (to a factor of two) as the other does not
+/// contain it. Of two texts of equal length in code points there always is one.
+#[allow(clippy::cast_possible_truncation)] // a text of 4 GiB is not a cell
+fn difference(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
+    let negated = stream.below(2) == 1;
+    let (code, other) = if negated { (texts.no, texts.yes) } else { (texts.yes, texts.no) };
+    let (text, other) = (&texts.dictionary[code as usize], &texts.dictionary[other as usize]);
+    let at = text.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    // From the difference on at first: what comes before it is common to both, and slow to search for.
+    let mut reach = 0;
+    loop {
+        let start = text.floor_char_boundary(at.saturating_sub(reach));
+        let end = text.ceil_char_boundary((at + reach.max(LONGEST_SUBSTRING)).min(text.len()));
+        if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
+            return Some((negated, DraftTest::Contains { code, start: start as u32, end: end as u32 }));
+        }
+        if start == 0 && end == text.len() {
+            return None;
+        }
+        reach = (2 * reach).max(1);
+    }
+}
+
 /// Two rows of different classes, in random order; `None` when all are of one class.
 pub(super) fn draw_pair(prepared: &Prepared, stream: &mut Stream, rows: &[u32]) -> Option<(u32, u32)> {
     const DRAWS: usize = 16;
@@ -204,6 +240,42 @@ mod tests {
             let (low, high) = (a.min(b), a.max(b));
             let threshold = between(low, high);
             prop_assert!(threshold > low && threshold <= high && threshold.is_finite());
+        }
+    }
+
+    #[test]
+    fn long_texts_are_not_quoted_whole() {
+        use std::sync::Arc;
+
+        use crate::profile::Profile;
+        use crate::schema::{Feature, FeatureKind, Label, Schema, TargetKind};
+        use crate::stream::UnitSeed;
+        use crate::table::{Cell, TableBuilder, TargetValue};
+
+        let schema = Schema {
+            target: "y".into(),
+            target_kind: TargetKind::Binary,
+            classes: vec![Label::Integer(0), Label::Integer(1)],
+            features: vec![Feature { name: "t".into(), kind: FeatureKind::Text }],
+        };
+        // As long as each other and of the same characters: only where they differ tells them apart.
+        let long = "é".repeat(20_000);
+        let texts = [format!("{long}12{long}"), format!("{long}21{long}")];
+        let mut table = TableBuilder::new(Arc::new(schema));
+        for (ordinal, text) in (0..).zip(&texts) {
+            table.push(ordinal, &[Cell::Text(text)], TargetValue::Class(ordinal as u32 % 2)).unwrap();
+        }
+        let table = Arc::new(table.finish());
+        let mut stream = UnitSeed { fingerprint: [0; 32], seed: 1, path: 0, layer: 0 }.node(&[]);
+        for profile in Profile::ALL {
+            let prepared = Prepared::new(Arc::clone(&table), profile);
+            for (yes, no) in [(0, 1), (1, 0)].repeat(20) {
+                let draft = oppose(&prepared, &mut stream, yes, no).unwrap();
+                assert!(draft.text(&prepared).len() <= 32, "{:?}", draft.test);
+                let literal = draft.literal(&prepared);
+                let holds = |row: u32| literal.holds(crate::value::Value::Text(&texts[row as usize]));
+                assert_eq!((holds(yes), holds(no)), (true, false));
+            }
         }
     }
 

@@ -208,6 +208,21 @@ fn shapes() {
     assert_eq!(breach, Breach::NotFinite { bucket: 1 });
 }
 
+/// A literal over `__path` that is not the prefix would be read as false here and evaluated by the model.
+#[test]
+fn literals_over_columns_that_only_the_model_has() {
+    let path = |text: &str| Literal {
+        column: 3,
+        negated: false,
+        test: Test::Text(snake::TextTest::Contains, text.into()),
+    };
+    let prefix = [path("2")];
+    let mut buckets = unit(&ROWS, &prefix);
+    buckets[1].clauses[0].push(path("0"));
+    let breach = certify_unit(&table(&ROWS), &prefix, &buckets).unwrap_err();
+    assert_eq!(breach, Breach::ForeignColumn { bucket: 1, column: 3 });
+}
+
 #[test]
 fn conditions() {
     assert_eq!(damaged(|b| b[0].condition = None), Breach::NullCondition { bucket: 0 });

@@ -12,19 +12,20 @@ use crate::cli::EvaluateArgs;
 use crate::exit::Usage;
 use crate::files;
 use crate::model_rows::{for_each_part, read_model};
+use crate::outln;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let model = read_model(&args.model)?;
     let holdout = args.held_out.as_deref().map(holdout_of).transpose()?;
     let figures = evaluate(&model, &args.csv, holdout.as_ref())?;
     if args.json {
-        println!("{}", Value::Object(figures));
+        outln!("{}", Value::Object(figures))?;
         return Ok(());
     }
     for (name, value) in figures {
         match value.as_f64().filter(|_| !value.is_u64()) {
-            Some(number) => println!("{name:<10} {number:.4}"),
-            None => println!("{name:<10} {value}"),
+            Some(number) => outln!("{name:<10} {number:.4}")?,
+            None => outln!("{name:<10} {value}")?,
         }
     }
     Ok(())

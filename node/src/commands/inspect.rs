@@ -9,14 +9,15 @@ use snake::{FeatureKind, Literal, Model, Origin};
 use crate::cli::InspectArgs;
 use crate::commands::predict::class_text;
 use crate::model_rows::read_model;
+use crate::outln;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
     let model = read_model(&args.model)?;
     let facts = facts(&model);
     if args.json {
-        println!("{facts}");
+        outln!("{facts}")?;
     } else {
-        print(&facts);
+        print(&facts)?;
     }
     Ok(())
 }
@@ -82,11 +83,11 @@ fn kind(literal: &Literal) -> String {
     array.get(3).and_then(Value::as_str).unwrap_or("?").to_owned()
 }
 
-fn print(facts: &Value) {
+fn print(facts: &Value) -> Result<()> {
     let text = |key: &str| facts.get(key).map(plain).unwrap_or_default();
-    println!("format      {}", text("version"));
-    println!("target      {} ({}), {} classes", text("target"), text("target_kind"), text("classes"));
-    println!("rows        {}", text("rows"));
+    outln!("format      {}", text("version"))?;
+    outln!("target      {} ({}), {} classes", text("target"), text("target_kind"), text("classes"))?;
+    outln!("rows        {}", text("rows"))?;
     let features = facts.get("features").and_then(Value::as_array).cloned().unwrap_or_default();
     let names: Vec<String> = features
         .iter()
@@ -95,24 +96,25 @@ fn print(facts: &Value) {
             format!("{} ({})", get("name"), get("kind"))
         })
         .collect();
-    println!("features    {}", names.join(", "));
+    outln!("features    {}", names.join(", "))?;
     for (i, layer) in facts.get("layers").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let get = |key: &str| layer.get(key).map(plain).unwrap_or_default();
-        println!(
+        outln!(
             "layer {i:<5} {} buckets, {} members ({} noise), {} clauses",
             get("buckets"),
             get("members"),
             get("noise"),
             get("clauses")
-        );
+        )?;
     }
     let kinds = facts.get("literals").and_then(Value::as_object).cloned().unwrap_or_default();
     let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    println!("literals    {}", kinds.join(", "));
-    println!("settings    {}", text("config"));
+    outln!("literals    {}", kinds.join(", "))?;
+    outln!("settings    {}", text("config"))?;
     if facts.get("spec").is_some_and(|spec| !spec.is_null()) {
-        println!("spec        {}", text("spec"));
+        outln!("spec        {}", text("spec"))?;
     }
+    Ok(())
 }
 
 fn plain(value: &Value) -> String {

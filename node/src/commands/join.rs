@@ -233,6 +233,11 @@ fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) 
     let places = SourcePlaces { overrides: args.source.clone(), allow_local: args.allow_local };
     let description = manifest.body().source.clone();
     let source = places.of_manifest(&description).map_err(|error| Usage(error.to_string()))?;
+    for part in source.parts() {
+        // Later it would look like a source that is away for a while.
+        std::fs::File::open(part)
+            .with_context(|| format!("{}: the source can't be opened", part.display()))?;
+    }
     let mebibytes = |count: u64| usize::try_from(count.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
     let limits = MemoryLimits { shards: args.max_shards as usize, bytes: mebibytes(args.max_shard_memory) };
     let settings = StoreSettings {

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::cli::KeygenArgs;
 use crate::key_file;
+use crate::outln;
 
 pub(crate) fn run(args: &KeygenArgs) -> Result<()> {
     let path = match &args.file {
@@ -13,6 +14,6 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<()> {
     let key = key_file::load_or_make(&path)?;
     let verb = if key.made { "made" } else { "is there already" };
     eprintln!("{}: {verb}; keep it secret. Its public key:", path.display());
-    println!("{}", key.identity.key());
+    outln!("{}", key.identity.key())?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::cli::PublishArgs;
 use crate::clock::unix_millis;
 use crate::commands::train::spinner;
 use crate::exit::Usage;
+use crate::outln;
 use crate::peer::address;
 use crate::run_files::Operated;
 use crate::{files, key_file};
@@ -40,9 +41,9 @@ pub(crate) fn run(args: &PublishArgs) -> Result<()> {
     let announcement = sign(&operated, &published, &operator, coordinator)?;
     files::make_folder(&args.out)?;
     let (manifest, delegation) = write(&announcement, &args.out)?;
-    describe(&announcement.manifest, &published);
-    println!("manifest    {}", manifest.display());
-    println!("delegation  {}", delegation.display());
+    describe(&announcement.manifest, &published)?;
+    outln!("manifest    {}", manifest.display())?;
+    outln!("delegation  {}", delegation.display())?;
     if peers.is_empty() {
         return Ok(());
     }
@@ -98,14 +99,14 @@ pub(crate) fn write(announcement: &Announcement, folder: &Path) -> Result<(PathB
     Ok((manifest, delegation))
 }
 
-fn describe(manifest: &Manifest, published: &Published) {
+fn describe(manifest: &Manifest, published: &Published) -> Result<()> {
     let summary = &published.summary;
-    println!("run         {}", manifest.run());
-    println!("name        {}", manifest.title());
-    println!("rows        {} ({} held out, {} malformed)", summary.rows, summary.held_out, summary.skipped);
-    println!("profile     {}", published.spec.training.profile.name());
+    outln!("run         {}", manifest.run())?;
+    outln!("name        {}", manifest.title())?;
+    outln!("rows        {} ({} held out, {} malformed)", summary.rows, summary.held_out, summary.skipped)?;
+    outln!("profile     {}", published.spec.training.profile.name())?;
     if let Some(reason) = &summary.degraded {
-        println!("routing     {reason}");
+        outln!("routing     {reason}")?;
     }
     for (path, counted) in summary.paths.iter().enumerate() {
         let duplicates = match (counted.duplicates, counted.conflicts) {
@@ -114,8 +115,9 @@ fn describe(manifest: &Manifest, published: &Published) {
                 format!(" ({duplicates} duplicates dropped, {conflicts} of another class)")
             }
         };
-        println!("path {path:<6} {} rows{duplicates}", counted.rows);
+        outln!("path {path:<6} {} rows{duplicates}", counted.rows)?;
     }
+    Ok(())
 }
 
 /// Hands the manifest to peers.
@@ -133,7 +135,7 @@ async fn announce(announcement: &Announcement, peers: Vec<net::Multiaddr>) -> Re
         let peer = net.dial(address.clone()).await?;
         let answer = net.request(peer, offer.clone()).await.with_context(|| address.to_string())?;
         match Answer::decode(&answer)? {
-            Answer::Accepted => println!("announced   {address}"),
+            Answer::Accepted => outln!("announced   {address}")?,
             Answer::No(reason) => anyhow::bail!("{address} does not take the manifest: {reason}"),
             _ => anyhow::bail!("{address} gave an answer that makes no sense here"),
         }

@@ -17,6 +17,7 @@ use crate::commands::publish::{Announcement, sign, write};
 use crate::commands::train::spinner;
 use crate::events::Event;
 use crate::model_rows::read_model;
+use crate::outln;
 use crate::run_files::Operated;
 use crate::{files, key_file, stopping};
 
@@ -69,6 +70,8 @@ struct Network<'a> {
 struct Tally {
     model: PathBuf,
     units: u64,
+    /// Units trained; one that two volunteers trained counts twice.
+    trainings: u64,
     /// Bytes sent, by peer: the coordinator first.
     sent: Vec<u64>,
     verified: usize,
@@ -100,16 +103,17 @@ impl Network<'_> {
                         Event::Listening { address } if peer == 0 && !joined => {
                             joined = true;
                             for i in 1..peers {
-                                self.spawn(i, self.volunteer(i, &address), told_in.clone())?;
+                                self.spawn(i, self.volunteer(i, &address, announcement), told_in.clone())?;
                                 running += 1;
                             }
                         }
                         Event::Progress { units_done, units, .. } => {
+                            tally.units = units;
                             bar.set_length(units);
                             bar.set_position(units_done);
                         }
                         Event::Trained { path, layer, .. } => {
-                            tally.units += 1;
+                            tally.trainings += 1;
                             bar.set_message(format!("volunteer {peer}: path {path} layer {layer}"));
                         }
                         Event::RoutingVerified { .. } => tally.verified += 1,
@@ -157,7 +161,7 @@ impl Network<'_> {
         self.finish(line)
     }
 
-    fn volunteer(&self, i: usize, address: &str) -> Vec<String> {
+    fn volunteer(&self, i: usize, address: &str, announcement: &Announcement) -> Vec<String> {
         let volunteer = &self.operated.file.volunteer;
         let shards = self.args.max_shards.unwrap_or(volunteer.max_shards);
         let cores = crate::commands::train::threads(volunteer.threads);
@@ -165,6 +169,10 @@ impl Network<'_> {
         let mut line = strings(&["join", "--bootstrap", address, "--verify-routing", "--yes", "--data-dir"]);
         line.push(shown(&self.folder.join(format!("volunteer-{i}"))));
         line.extend(strings(&["--max-shards", &shards.to_string(), "--threads", &threads.to_string()]));
+        line.extend(["--run".to_owned(), announcement.manifest.run().to_string()]);
+        if let Some(bytes) = volunteer.max_shard_memory {
+            line.extend(["--max-shard-memory".to_owned(), bytes.div_ceil(1 << 20).max(1).to_string()]);
+        }
         self.finish(line)
     }
 
@@ -233,7 +241,8 @@ async fn read_errors(stderr: Option<tokio::process::ChildStderr>) -> String {
 fn show(peer: usize, event: &Event) {
     if let Ok(serde_json::Value::Object(mut line)) = serde_json::to_value(event) {
         line.insert("peer".into(), peer.into());
-        println!("{}", serde_json::Value::Object(line));
+        // Whoever reads may go; the run goes on.
+        let _ = outln!("{}", serde_json::Value::Object(line));
     }
 }
 
@@ -257,7 +266,7 @@ fn summarise(
     seconds: f64,
 ) -> Result<()> {
     let trained: u64 = published.spec.shards.iter().map(|shard| shard.rows).sum();
-    println!("model       {}", args.out.display());
+    outln!("model       {}", args.out.display())?;
     if let ([part], true) = (operated.parts(), published.summary.held_out > 0) {
         let model = read_model(&args.out)?;
         let figures = evaluate(&model, part, Some(&holdout_of(&args.file)?))?;
@@ -267,16 +276,21 @@ fn summarise(
                 value.as_f64().filter(|_| name != "rows").map(|v| format!("{name} {v:.4}"))
             })
             .collect();
-        println!("held out    {} rows: {}", published.summary.held_out, figures.join(", "));
+        outln!("held out    {} rows: {}", published.summary.held_out, figures.join(", "))?;
     }
-    println!("trained on  {trained} rows, {} units", tally.units);
-    println!(
+    let again = match tally.trainings.saturating_sub(tally.units) {
+        0 => String::new(),
+        again => format!(" ({again} of them twice)"),
+    };
+    outln!("trained on  {trained} rows, {} units{again}", tally.units)?;
+    outln!(
         "peers       1 coordinator, {} volunteers; router verified by {}",
-        args.volunteers, tally.verified
-    );
+        args.volunteers,
+        tally.verified
+    )?;
     for (peer, sent) in tally.sent.iter().enumerate() {
-        println!("sent        {sent} bytes by {}", name(peer));
+        outln!("sent        {sent} bytes by {}", name(peer))?;
     }
-    println!("seconds     {seconds:.1}");
+    outln!("seconds     {seconds:.1}")?;
     Ok(())
 }

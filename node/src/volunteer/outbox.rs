@@ -73,6 +73,11 @@ impl Outbox {
         }
     }
 
+    /// The coordinator has the unit: what is only in memory has done its work.
+    pub(crate) fn delivered(&self, unit: Unit) {
+        self.memory().retain(|(of, _), _| *of != unit);
+    }
+
     /// Lets go of a report.
     pub(crate) fn forget(&self, unit: Unit, content: ContentHash) {
         self.memory().remove(&(unit, content));

@@ -296,6 +296,7 @@ impl Worker<'_> {
             self.hear(&statement).await?;
         }
         if delivered.answer == OfferAnswer::Stored {
+            self.outbox.delivered(unit);
             self.show(&Event::Receipt { path: unit.path, layer: unit.layer });
         }
         self.handle(VolunteerEvent::OfferAnswered { unit, answer: delivered.answer }).await
@@ -361,8 +362,7 @@ impl Worker<'_> {
             let delivered = match report {
                 Ok(Ok(report)) => deliver(&net, to, addresses, &report).await,
                 Ok(Err(error)) => {
-                    tracing::warn!("the report of {unit} can't be read back: {error:#}");
-                    Delivered { answer: OfferAnswer::Unreachable, receipt: None }
+                    Delivered { answer: OfferAnswer::Lost(format!("{error:#}")), receipt: None }
                 }
                 Err(_) => Delivered { answer: OfferAnswer::Unreachable, receipt: None },
             };
@@ -372,7 +372,10 @@ impl Worker<'_> {
 
     fn note(&self, note: &VolunteerNote) {
         match note {
-            VolunteerNote::Failed { .. } | VolunteerNote::Refused { .. } | VolunteerNote::Disputed { .. } => {
+            VolunteerNote::Failed { .. }
+            | VolunteerNote::Lost { .. }
+            | VolunteerNote::Refused { .. }
+            | VolunteerNote::Disputed { .. } => {
                 self.show(&Event::Warning { text: note.to_string() });
             }
             other => tracing::info!("{other}"),

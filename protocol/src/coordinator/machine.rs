@@ -14,6 +14,8 @@ use crate::unit::Unit;
 /// Seconds that a busy coordinator asks to wait: a reception takes moments, a full disk longer.
 const BUSY_SECONDS: u32 = 0;
 const FULL_SECONDS: u32 = 5;
+/// And one that keeps as many differing reports as it can.
+const DISPUTED_SECONDS: u32 = 300;
 
 /// What a coordinator starts from.
 #[derive(Debug, Clone)]
@@ -286,7 +288,8 @@ impl Coordinator {
         if others > 0 || accepted.is_some() {
             let all: usize = self.beside.values().map(Vec::len).sum();
             if all >= self.settings.disputes || beside.len() >= self.settings.disputes_per_unit {
-                return HeaderAnswer::No(format!("enough differing reports of {unit} are kept"));
+                // Not a refusal: for that the reporter would let go of what may be the honest one.
+                return HeaderAnswer::Busy(DISPUTED_SECONDS);
             }
             if others > self.settings.disputes_per_unit {
                 return HeaderAnswer::Busy(BUSY_SECONDS);

@@ -66,6 +66,8 @@ pub enum OfferAnswer {
     No(String),
     /// No way to the coordinator, or it went away in between.
     Unreachable,
+    /// The report can't be read back from disk: it is as if it had never been made.
+    Lost(String),
 }
 
 /// What a volunteer asks for.
@@ -160,6 +162,13 @@ pub enum VolunteerNote {
         /// When this shard is tried again.
         again_in: Duration,
     },
+    /// A report can't be read back from disk.
+    Lost {
+        /// Which.
+        unit: Unit,
+        /// Why.
+        why: String,
+    },
     /// The coordinator refused a report.
     Refused {
         /// Which.
@@ -192,6 +201,12 @@ impl fmt::Display for VolunteerNote {
             Self::NoLongerNeeded { unit } => write!(f, "stops {unit}: it is done"),
             Self::Failed { unit, why, again_in } => {
                 write!(f, "could not train {unit}: {why}; tries its shard again in {} s", again_in.as_secs())
+            }
+            Self::Lost { unit, why } => {
+                write!(
+                    f,
+                    "the report of {unit} can't be read back ({why}): the unit is trained again when nothing else is open"
+                )
             }
             Self::Refused { unit, why } => write!(f, "the coordinator refuses the report of {unit}: {why}"),
             Self::Disputed { unit, ours, accepted } => write!(

@@ -350,6 +350,14 @@ impl Volunteer {
             }
             return;
         }
+        if let OfferAnswer::Lost(why) = answer {
+            // Another peer may repeat the unit, and so may this one.
+            if let Some(content) = self.outbox.take(index) {
+                effects.push(VolunteerEffect::Forget { unit, content });
+                effects.push(VolunteerEffect::Note(VolunteerNote::Lost { unit, why }));
+            }
+            return;
+        }
         let delivered = matches!(answer, OfferAnswer::Stored | OfferAnswer::Kept);
         let is_done = matches!(self.table.view().state(index), UnitState::Done { .. });
         if delivered && is_done {

@@ -159,7 +159,9 @@ impl Outbox {
         self.offered = self.offered.saturating_sub(1);
         let (range, least) = match answer {
             OfferAnswer::Busy(wait) => (BUSY, *wait),
-            OfferAnswer::Unreachable | OfferAnswer::No(_) => (UNREACHABLE, Duration::ZERO),
+            OfferAnswer::Unreachable | OfferAnswer::Lost(_) | OfferAnswer::No(_) => {
+                (UNREACHABLE, Duration::ZERO)
+            }
             OfferAnswer::Stored | OfferAnswer::Kept => (UNRECEIPTED, Duration::ZERO),
         };
         let least = least.min(Duration::from_millis(range.1));

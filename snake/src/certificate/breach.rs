@@ -13,6 +13,10 @@ pub enum Breach {
     /// A number that no file can hold.
     #[error("bucket {bucket} has a literal with a number that is not finite")]
     NotFinite { bucket: usize },
+    /// A literal over a column that the shard does not have and the run does not promise: nobody with the rows can tell
+    /// what it says.
+    #[error("bucket {bucket} has a literal over column {column}, which the shard does not have")]
+    ForeignColumn { bucket: usize, column: u32 },
     /// A member that is no row of the shard.
     #[error("bucket {bucket} names row {row}, which is not in the shard")]
     UnknownMember { bucket: usize, row: u64 },
@@ -106,6 +110,7 @@ impl Breach {
         match self {
             Self::Shape { .. }
             | Self::NotFinite { .. }
+            | Self::ForeignColumn { .. }
             | Self::UnknownMember { .. }
             | Self::MemberTwice { .. }
             | Self::MemberOrder { .. }

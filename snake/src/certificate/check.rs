@@ -112,6 +112,7 @@ pub(super) fn invariants(mut ground: Ground<'_>, buckets: &[Local<'_>]) -> Resul
         return Err(Breach::NoBucket);
     }
     conditions(&ground, buckets)?;
+    known_columns(&ground, buckets)?;
     let compiled: Vec<Compiled> = buckets.iter().map(|bucket| compile(&mut ground, bucket)).collect();
     let program = std::mem::take(&mut ground.program);
     let mut bound = program.bind(ground.columns);
@@ -159,6 +160,19 @@ fn conditions(ground: &Ground<'_>, buckets: &[Local<'_>]) -> Result<(), Breach> 
         let written = serde_json::to_string(condition).map_err(|_| Breach::NotFinite { bucket: place })?;
         if let Some(other) = seen.insert(written, place) {
             return Err(Breach::SameCondition { bucket: place, other });
+        }
+    }
+    Ok(())
+}
+
+/// Every literal is over a column of the shard, or is of the prefix.
+fn known_columns(ground: &Ground<'_>, buckets: &[Local<'_>]) -> Result<(), Breach> {
+    for bucket in buckets {
+        let literals = bucket.condition.into_iter().chain(bucket.clauses.iter().map(Vec::as_slice)).flatten();
+        for literal in literals.filter(|literal| !ground.prefix.contains(literal)) {
+            if literal.column == 0 || literal.column as usize > ground.columns.len() {
+                return Err(Breach::ForeignColumn { bucket: bucket.place, column: literal.column });
+            }
         }
     }
     Ok(())

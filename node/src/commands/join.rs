@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use net::{Multiaddr, Net};
 use protocol::{Manifest, PeerKey, RunId};
-use spec::{MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, SourcePlaces, StoreSettings};
+use spec::{
+    Finding, MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, SourcePlaces, StoreSettings,
+};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
@@ -233,11 +235,7 @@ fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) 
     let places = SourcePlaces { overrides: args.source.clone(), allow_local: args.allow_local };
     let description = manifest.body().source.clone();
     let source = places.of_manifest(&description).map_err(|error| Usage(error.to_string()))?;
-    for part in source.parts() {
-        // Later it would look like a source that is away for a while.
-        std::fs::File::open(part)
-            .with_context(|| format!("{}: the source can't be opened", part.display()))?;
-    }
+    let parts = source.parts().to_vec();
     let mebibytes = |count: u64| usize::try_from(count.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
     let limits = MemoryLimits { shards: args.max_shards as usize, bytes: mebibytes(args.max_shard_memory) };
     let settings = StoreSettings {
@@ -251,5 +249,14 @@ fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) 
         run_key: manifest.run().to_string(),
         warn: Box::new(move |text| output.show(&Event::Warning { text: text.to_owned() })),
     };
-    Ok(Arc::new(ShardStore::new(settings).map_err(|error| Refused(error.to_string()))?))
+    let store = ShardStore::new(settings).map_err(|error| Refused(error.to_string()))?;
+    // A run that was refused before is refused again, whether its source is there or not. Otherwise a source that is not
+    // there would later look like one that is away for a while.
+    if !matches!(store.finding(), Some(Finding::Refused(_))) {
+        for part in parts {
+            let context = || format!("{}: the source can't be opened", part.display());
+            std::fs::File::open(&part).with_context(context)?;
+        }
+    }
+    Ok(Arc::new(store))
 }

@@ -222,7 +222,7 @@ fn the_bytes_of_a_model_are_pinned() {
     let bytes = fs::read(run.model(&run.store(4, None))).unwrap();
     assert_eq!(
         blake3::hash(&bytes).to_hex().as_str(),
-        "7fae3ffd05c4028771ae4c4fc7cedd544543f54332eb289a392f31dd83cfba3f"
+        "e42fb22c782c5613acf049eece0b2bca18d7f3e9c83a9b835af77aa192a8fe76"
     );
 }
 

@@ -28,6 +28,13 @@ use crate::report_folder::{ReportFolder, ReportName, StoredReport};
 /// time, up to the second figure.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
+/// What every desk works with.
+pub(crate) struct Around {
+    pub(crate) community: Community,
+    pub(crate) identity: Identity,
+    pub(crate) clock: Clock,
+}
+
 /// What a desk's helpers tell the loop.
 pub(crate) enum Worked {
     /// A report is on disk.
@@ -38,6 +45,18 @@ pub(crate) enum Worked {
     Assembled { run: RunId, round: u64, assembly: Assembly },
     /// It could not be.
     AssemblyFailed { run: RunId, round: u64, why: assembling::Failed },
+}
+
+impl Worked {
+    /// The run it was done for.
+    pub(crate) fn run(&self) -> RunId {
+        match self {
+            Self::Stored { run, .. }
+            | Self::StoreFailed { run, .. }
+            | Self::Assembled { run, .. }
+            | Self::AssemblyFailed { run, .. } => *run,
+        }
+    }
 }
 
 /// What a desk starts from: its run's files were read and its source looked through.
@@ -79,9 +98,7 @@ impl Desk {
     /// Opens the desk of a run.
     pub(crate) async fn open(
         start: DeskStart,
-        community: &Community,
-        identity: &Identity,
-        clock: &Clock,
+        around: &Around,
         (lease, after_run): (LeaseTimes, AfterRun),
         worked: mpsc::Sender<Worked>,
         output: Output,
@@ -93,9 +110,9 @@ impl Desk {
         let units = Arc::new(Units::new(&rows, spec.training.layers)?);
         let mut effects = Vec::new();
         let machine = Coordinator::new(
-            clock.now(),
+            around.clock.now(),
             CoordinatorStart {
-                me: identity.key(),
+                me: around.identity.key(),
                 operator: manifest.operator(),
                 delegation: Arc::new(delegation.into()),
                 report_limits: (0u32..).zip(&rows).map(|(path, _)| rules.limits(path).bytes).collect(),
@@ -124,7 +141,7 @@ impl Desk {
             over: false,
         };
         desk.show_progress();
-        desk.act(effects, community, identity, clock).await?;
+        desk.act(effects, around).await?;
         Ok(desk)
     }
 
@@ -144,55 +161,32 @@ impl Desk {
     }
 
     /// Takes a statement; says what it is worth to the peer that passed it on.
-    pub(crate) async fn hear(
-        &mut self,
-        statement: &Arc<Statement>,
-        community: &Community,
-        identity: &Identity,
-        clock: &Clock,
-    ) -> Result<Verdict> {
+    pub(crate) async fn hear(&mut self, statement: &Arc<Statement>, around: &Around) -> Result<Verdict> {
         let mut effects = Vec::new();
-        let outcome = self.machine.hear(clock.now(), statement, &mut effects);
-        self.act(effects, community, identity, clock).await?;
+        let outcome = self.machine.hear(around.clock.now(), statement, &mut effects);
+        self.act(effects, around).await?;
         Ok(verdict(&outcome))
     }
 
     /// Takes an event.
-    pub(crate) async fn handle(
-        &mut self,
-        event: CoordinatorEvent,
-        community: &Community,
-        identity: &Identity,
-        clock: &Clock,
-    ) -> Result<()> {
+    pub(crate) async fn handle(&mut self, event: CoordinatorEvent, around: &Around) -> Result<()> {
         let mut effects = Vec::new();
-        self.machine.handle(clock.now(), event, &mut effects);
-        self.act(effects, community, identity, clock).await
+        self.machine.handle(around.clock.now(), event, &mut effects);
+        self.act(effects, around).await
     }
 
     /// Lets time pass.
-    pub(crate) async fn tick(
-        &mut self,
-        community: &Community,
-        identity: &Identity,
-        clock: &Clock,
-    ) -> Result<()> {
+    pub(crate) async fn tick(&mut self, around: &Around) -> Result<()> {
         if self.assemble_at.take_if(|at| *at <= Instant::now()).is_some() {
             let mut effects = Vec::new();
             self.machine.assemble_again(&mut effects);
-            self.act(effects, community, identity, clock).await?;
+            self.act(effects, around).await?;
         }
-        self.handle(CoordinatorEvent::Tick, community, identity, clock).await
+        self.handle(CoordinatorEvent::Tick, around).await
     }
 
     /// Takes what a reception has to say.
-    pub(crate) async fn received(
-        &mut self,
-        received: Received,
-        community: &Community,
-        identity: &Identity,
-        clock: &Clock,
-    ) -> Result<()> {
+    pub(crate) async fn received(&mut self, received: Received, around: &Around) -> Result<()> {
         let event = match received {
             Received::Header { id, length, answer, .. } => {
                 if self.answers.contains_key(&id) || self.ends.contains_key(&id) {
@@ -217,17 +211,11 @@ impl Desk {
                 CoordinatorEvent::Checked { from, unit, content, verdict }
             }
         };
-        self.handle(event, community, identity, clock).await
+        self.handle(event, around).await
     }
 
     /// Takes what a helper has done.
-    pub(crate) async fn worked(
-        &mut self,
-        worked: Worked,
-        community: &Community,
-        identity: &Identity,
-        clock: &Clock,
-    ) -> Result<()> {
+    pub(crate) async fn worked(&mut self, worked: Worked, around: &Around) -> Result<()> {
         let event = match worked {
             Worked::Stored { unit, content, .. } => {
                 if let Some((from, _)) = self.arrived.remove(&(unit, content)) {
@@ -271,26 +259,21 @@ impl Desk {
                 CoordinatorEvent::AssemblyFailed { round, why }
             }
         };
-        self.handle(event, community, identity, clock).await
+        self.handle(event, around).await
     }
 
     /// Does what the decisions ask for, in their order; what it says comes back to it at once.
-    async fn act(
-        &mut self,
-        effects: Vec<CoordinatorEffect>,
-        community: &Community,
-        identity: &Identity,
-        clock: &Clock,
-    ) -> Result<()> {
+    async fn act(&mut self, effects: Vec<CoordinatorEffect>, around: &Around) -> Result<()> {
         let mut todo: std::collections::VecDeque<CoordinatorEffect> = effects.into();
         while let Some(effect) = todo.pop_front() {
             match effect {
                 CoordinatorEffect::Say(says) => {
                     let complete = matches!(says, Says::Complete(_));
-                    let statement = sign(identity, self.run, says).context("a record could not be signed")?;
-                    community.gossip(self.run, statement.bytes()).await;
+                    let statement =
+                        sign(&around.identity, self.run, says).context("a record could not be signed")?;
+                    around.community.gossip(self.run, statement.bytes()).await;
                     let mut more = Vec::new();
-                    self.machine.hear(clock.now(), &statement, &mut more);
+                    self.machine.hear(around.clock.now(), &statement, &mut more);
                     more.into_iter().rev().for_each(|effect| todo.push_front(effect));
                     if complete && let Says::Complete(said) = statement.says() {
                         tracing::info!("run {}: complete, model {}", self.run.short(), said.model.short());
@@ -318,7 +301,8 @@ impl Desk {
                 CoordinatorEffect::Assemble { round } => self.assemble(round),
                 CoordinatorEffect::SyncWith(peer) => {
                     let have = Some(self.machine.table().records().digests());
-                    community
+                    around
+                        .community
                         .ask_records(peer, protocol::RecordsRequest { run: self.run, have, after: None });
                 }
                 CoordinatorEffect::Note(note) => self.note(&note),

@@ -18,7 +18,7 @@ use protocol::{Answer, Identity, RunId};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::desk::{Desk, DeskStart, Worked};
+use self::desk::{Around, Desk, DeskStart, Worked};
 pub(crate) use self::opening::RunFiles;
 use self::reception::{Answered, Received};
 use crate::clock::Clock;
@@ -48,89 +48,175 @@ pub(crate) async fn coordinate(
 ) -> Result<()> {
     let Settings { identity, lease, after_run, output } = settings;
     let clock = Clock::start();
-    let mut community = Community::new(net, events, identity.clone(), clock, Wants::OwnRuns);
-    let (received_in, mut received) = mpsc::channel::<Received>(INBOX);
-    let (worked_in, mut worked) = mpsc::channel::<Worked>(INBOX);
-    let (open_in, mut opened_desks) = mpsc::channel::<Result<DeskStart>>(INBOX);
-    let mut desks: BTreeMap<RunId, Desk> = BTreeMap::new();
-    let mut opening = runs.len();
-    let mut heard_it = false;
+    let community = Community::new(net, events, identity.clone(), clock, Wants::OwnRuns);
+    let (receptions, mut received) = mpsc::channel::<Received>(INBOX);
+    let (helpers, mut worked) = mpsc::channel::<Worked>(INBOX);
+    let (openers, mut opened_desks) = mpsc::channel::<Result<DeskStart>>(INBOX);
+    let mut office = Office {
+        around: Around { community, identity, clock },
+        desks: BTreeMap::new(),
+        opening: runs.len(),
+        heard_the_end: false,
+        lease,
+        after_run,
+        receptions,
+        helpers,
+        output,
+    };
     for run in runs {
-        community.add_run(Arc::clone(&run.manifest), Some(run.delegation.bytes()));
-        community.take_part(run.manifest.run()).await;
-        let open_in = open_in.clone();
-        tokio::task::spawn_blocking(move || drop(open_in.blocking_send(run.open(output))));
+        office.around.community.add_run(Arc::clone(&run.manifest), Some(run.delegation.bytes()));
+        office.around.community.take_part(run.manifest.run()).await;
+        let openers = openers.clone();
+        tokio::task::spawn_blocking(move || drop(openers.blocking_send(run.open(output))));
     }
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
-    loop {
+    while !office.is_over() {
         tokio::select! {
             () = &mut stop => break,
-            Some(start) = opened_desks.recv() => {
-                let start = start?;
-                let desk = Desk::open(start, &community, &identity, &clock, (lease, after_run), worked_in.clone(), output);
-                let mut desk = desk.await?;
-                opening -= 1;
-                let run = desk.manifest().run();
-                let members = community.runs().get(&run).map(|known| known.members.clone()).unwrap_or_default();
-                for peer in members {
-                    desk.handle(CoordinatorEvent::PeerSeen(peer), &community, &identity, &clock).await?;
-                }
-                desks.insert(run, desk);
-            }
-            raw = community.receive() => {
+            Some(start) = opened_desks.recv() => office.open(start?).await?,
+            raw = office.around.community.receive() => {
                 let raw = raw.context("the network has ended")?;
-                for heard in community.handle(raw).await {
-                    on_heard(heard, &community, &mut desks, &identity, &clock, &received_in, output).await?;
+                for heard in office.around.community.handle(raw).await {
+                    office.on_heard(heard).await?;
                 }
             }
-            Some(received) = received.recv() => {
-                let run = match &received {
-                    Received::Header { run, .. } | Received::Failed { run, .. } | Received::Checked { run, .. } => *run,
-                };
-                match (desks.get_mut(&run), received) {
-                    (Some(desk), received) => desk.received(received, &community, &identity, &clock).await?,
-                    (None, Received::Header { answer, .. }) => {
-                        let known = community.runs().contains_key(&run);
-                        let _ = answer.send(Answered { answer: not_open(known), receipt: None, rules: None });
-                    }
-                    (None, _) => {}
-                }
-            }
-            Some(worked) = worked.recv() => {
-                let run = match &worked {
-                    Worked::Stored { run, .. } | Worked::StoreFailed { run, .. }
-                    | Worked::Assembled { run, .. } | Worked::AssemblyFailed { run, .. } => *run,
-                };
-                if let Some(desk) = desks.get_mut(&run) {
-                    desk.worked(worked, &community, &identity, &clock).await?;
-                }
-            }
-            _ = tick.tick() => {
-                community.tick().await;
-                for desk in desks.values_mut() {
-                    desk.tick(&community, &identity, &clock).await?;
-                }
-            }
-        }
-        // Once everyone who was there has heard and gone, the announcement is over.
-        let announcing = desks.values().all(|desk| desk.machine().is_announcing());
-        let anyone = !community.net().connected().is_empty();
-        heard_it = announcing && (heard_it || anyone);
-        let over = |desk: &Desk| desk.is_over() || (heard_it && !anyone);
-        if after_run == AfterRun::Exit && opening == 0 && desks.values().all(over) {
-            break;
+            Some(received) = received.recv() => office.on_received(received).await?,
+            Some(worked) = worked.recv() => office.on_worked(worked).await?,
+            _ = tick.tick() => office.tick().await?,
         }
     }
-    let traffic = community.net().traffic();
-    output.show(&Event::Left {
-        units: 0,
-        bytes_sent: traffic.bytes_sent,
-        bytes_received: traffic.bytes_received,
-    });
-    community.net().shutdown().await;
+    let net = office.around.community.net();
+    let traffic = net.traffic();
+    let (bytes_sent, bytes_received) = (traffic.bytes_sent, traffic.bytes_received);
+    output.show(&Event::Left { units: 0, bytes_sent, bytes_received });
+    net.shutdown().await;
     Ok(())
+}
+
+/// All runs of this coordinator.
+struct Office {
+    around: Around,
+    desks: BTreeMap<RunId, Desk>,
+    /// Desks whose source is still being read.
+    opening: usize,
+    /// Whether anybody was there since the end of all runs is announced.
+    heard_the_end: bool,
+    lease: LeaseTimes,
+    after_run: AfterRun,
+    receptions: mpsc::Sender<Received>,
+    helpers: mpsc::Sender<Worked>,
+    output: Output,
+}
+
+impl Office {
+    /// Whether there is nothing left to do: every run is announced for long enough, or everyone who was there has heard it
+    /// and gone.
+    fn is_over(&mut self) -> bool {
+        let announcing = self.desks.values().all(|desk| desk.machine().is_announcing());
+        let anyone = !self.around.community.net().connected().is_empty();
+        self.heard_the_end = announcing && (self.heard_the_end || anyone);
+        let told = self.heard_the_end && !anyone;
+        let over = |desk: &Desk| desk.is_over() || told;
+        self.after_run == AfterRun::Exit && self.opening == 0 && self.desks.values().all(over)
+    }
+
+    /// Opens a desk, and shows it who is there.
+    async fn open(&mut self, start: DeskStart) -> Result<()> {
+        let around = &self.around;
+        let settings = (self.lease, self.after_run);
+        let mut desk = Desk::open(start, around, settings, self.helpers.clone(), self.output).await?;
+        self.opening -= 1;
+        let run = desk.manifest().run();
+        let members =
+            around.community.runs().get(&run).map(|known| known.members.clone()).unwrap_or_default();
+        for peer in members {
+            desk.handle(CoordinatorEvent::PeerSeen(peer), around).await?;
+        }
+        self.desks.insert(run, desk);
+        Ok(())
+    }
+
+    async fn on_received(&mut self, received: Received) -> Result<()> {
+        let run = received.run();
+        match (self.desks.get_mut(&run), received) {
+            (Some(desk), received) => desk.received(received, &self.around).await?,
+            (None, Received::Header { answer, .. }) => {
+                let known = self.around.community.runs().contains_key(&run);
+                let _ = answer.send(Answered { answer: not_open(known), receipt: None, rules: None });
+            }
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    async fn on_worked(&mut self, worked: Worked) -> Result<()> {
+        match self.desks.get_mut(&worked.run()) {
+            Some(desk) => desk.worked(worked, &self.around).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn tick(&mut self) -> Result<()> {
+        self.around.community.tick().await;
+        for desk in self.desks.values_mut() {
+            desk.tick(&self.around).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_heard(&mut self, heard: Heard) -> Result<()> {
+        let Self { around, desks, output, .. } = self;
+        let community = &around.community;
+        match heard {
+            Heard::Connected(peer) => output.show(&Event::Connected { peer: peer.to_string() }),
+            Heard::Gone(peer) => {
+                output.show(&Event::Disconnected { peer: peer.to_string() });
+                for desk in desks.values_mut() {
+                    desk.handle(CoordinatorEvent::PeerGone(peer), around).await?;
+                }
+            }
+            Heard::Member { run, peer } => {
+                if let Some(desk) = desks.get_mut(&run) {
+                    desk.handle(CoordinatorEvent::PeerSeen(peer), around).await?;
+                }
+            }
+            Heard::Record { run, record, ticket } => {
+                let verdict = match (desks.get_mut(&run), statement(record)) {
+                    (Some(desk), Some(statement)) => desk.hear(&statement, around).await?,
+                    _ => Verdict::Ignore,
+                };
+                community.verdict(ticket, verdict).await;
+            }
+            Heard::Records { run, peer, records, more } => {
+                if let Some(desk) = desks.get_mut(&run) {
+                    for statement in opened(run, records.iter().map(protocol::RecordBytes::as_slice)) {
+                        desk.hear(&statement, around).await?;
+                    }
+                    if let Some(more) = more {
+                        community.ask_more(peer, more);
+                    }
+                }
+            }
+            Heard::RecordsAsked { request, reply } => {
+                let answer = desks.get(&request.run).map_or(Answer::Absent, |desk| {
+                    Answer::Records(
+                        desk.machine().table().records().export(request.have.as_ref(), request.after),
+                    )
+                });
+                respond(reply, &answer).await;
+            }
+            Heard::Stream { from, stream } => {
+                drop(tokio::spawn(reception::receive(from, stream, self.receptions.clone())))
+            }
+            Heard::BadManifest { from, reason } => {
+                tracing::warn!("a manifest from {} is refused: {reason}", from.short());
+            }
+            Heard::Manifest(_) => {}
+        }
+        Ok(())
+    }
 }
 
 /// What is said to a report of a run whose desk is not open: its source is still being read, or it is nobody's here. The
@@ -138,62 +224,6 @@ pub(crate) async fn coordinate(
 fn not_open(known: bool) -> protocol::coordinator::HeaderAnswer {
     use protocol::coordinator::HeaderAnswer::Busy;
     Busy(if known { 1 } else { 10 })
-}
-
-async fn on_heard(
-    heard: Heard,
-    community: &Community,
-    desks: &mut BTreeMap<RunId, Desk>,
-    identity: &Identity,
-    clock: &Clock,
-    received: &mpsc::Sender<Received>,
-    output: Output,
-) -> Result<()> {
-    match heard {
-        Heard::Connected(peer) => output.show(&Event::Connected { peer: peer.to_string() }),
-        Heard::Gone(peer) => {
-            output.show(&Event::Disconnected { peer: peer.to_string() });
-            for desk in desks.values_mut() {
-                desk.handle(CoordinatorEvent::PeerGone(peer), community, identity, clock).await?;
-            }
-        }
-        Heard::Member { run, peer } => {
-            if let Some(desk) = desks.get_mut(&run) {
-                desk.handle(CoordinatorEvent::PeerSeen(peer), community, identity, clock).await?;
-            }
-        }
-        Heard::Record { run, record, ticket } => {
-            let verdict = match (desks.get_mut(&run), statement(record)) {
-                (Some(desk), Some(statement)) => desk.hear(&statement, community, identity, clock).await?,
-                _ => Verdict::Ignore,
-            };
-            community.verdict(ticket, verdict).await;
-        }
-        Heard::Records { run, peer, records, more } => {
-            if let Some(desk) = desks.get_mut(&run) {
-                for statement in opened(run, records.iter().map(protocol::RecordBytes::as_slice)) {
-                    desk.hear(&statement, community, identity, clock).await?;
-                }
-                if let Some(more) = more {
-                    community.ask_more(peer, more);
-                }
-            }
-        }
-        Heard::RecordsAsked { request, reply } => {
-            let answer = desks.get(&request.run).map_or(Answer::Absent, |desk| {
-                Answer::Records(desk.machine().table().records().export(request.have.as_ref(), request.after))
-            });
-            respond(reply, &answer).await;
-        }
-        Heard::Stream { from, stream } => {
-            drop(tokio::spawn(reception::receive(from, stream, received.clone())))
-        }
-        Heard::BadManifest { from, reason } => {
-            tracing::warn!("a manifest from {} is refused: {reason}", from.short());
-        }
-        Heard::Manifest(_) => {}
-    }
-    Ok(())
 }
 
 /// A refusal as the program ends with it.

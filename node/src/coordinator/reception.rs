@@ -48,6 +48,15 @@ pub(crate) enum Received {
     },
 }
 
+impl Received {
+    /// The run of the report.
+    pub(crate) fn run(&self) -> RunId {
+        match self {
+            Self::Header { run, .. } | Self::Failed { run, .. } | Self::Checked { run, .. } => *run,
+        }
+    }
+}
+
 /// The loop's answer to a header.
 pub(crate) struct Answered {
     pub(crate) answer: HeaderAnswer,

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may fail
 
+mod support;
+
 use std::path::Path;
 
 use serde_json::Value as Json;
 use snake::{
-    Audit, Fact, FeatureKind, Literal, Model, Origin, Predictor, RoutingStep, RowBatch, RowBatchBuilder,
-    Value,
+    Audit, Bucket, Fact, Feature, FeatureKind, Head, Label, Literal, Model, Origin, Predictor, Profile,
+    RoutingStep, RowBatch, RowBatchBuilder, TargetKind, Training, Value,
 };
 
 fn batch(model: &Model, lines: &[Json]) -> RowBatch {
@@ -95,27 +97,14 @@ fn check(model: &[u8], expected: &str) -> usize {
             }
             assert!(audited.routing_facts().iter().all(|fact| is_true(fact, &rows, row)));
 
-            // Every lookalike's AND holds on the row and on the training row; a rule is its clauses turned round.
-            for vote in &audited.votes {
-                let rule = &audited.rules[vote.rule as usize];
-                for fact in &rule.facts {
-                    assert!(is_true(fact, &rows, row), "{fact:?} on {}", line["row"]);
-                    let member = vote.row as usize;
-                    let literal = fact.literal();
-                    assert!(
-                        !holds(&literal.opposite(), &model.population, member),
-                        "{fact:?} on row {member}"
-                    );
-                    let there = model.population.value(literal.column as usize - 1, member) != Value::Missing;
-                    if matches!(fact, Fact::Holds(_)) && there {
-                        assert!(holds(literal, &model.population, member), "{fact:?} on row {member}");
-                    }
-                }
+            // A rule is its clauses turned round, and true of the row.
+            for rule in &audited.rules {
+                assert!(rule.facts.iter().all(|fact| is_true(fact, &rows, row)), "{:?}", rule.facts);
                 let clauses = &layer[audited.bucket as usize].clauses;
                 let literals = rule.clauses.iter().flat_map(|clause| &clauses[*clause as usize]);
-                for literal in literals {
-                    assert!(rule.facts.iter().any(|fact| *fact.literal() == literal.opposite()));
-                }
+                let turned: Vec<Literal> = literals.map(Literal::opposite).collect();
+                assert!(turned.iter().all(|literal| rule.facts.iter().any(|fact| fact.literal() == literal)));
+                assert!(rule.facts.iter().all(|fact| turned.contains(fact.literal())));
             }
         }
     }
@@ -176,4 +165,95 @@ fn what_cannot_be_tested_is_said() {
         "missing(size) and never(\"XYZ\" of name)"
     );
     assert_eq!(Fact::all_formula(&[], &model.head), "true");
+}
+
+/// A model over made-up rows: three classes that sizes and words say something about.
+fn trained(rows: usize) -> (Model, RowBatch) {
+    let words = ["red", "rose", "ruby", "green", "grass", "lime", "blue", "navy", "azure"];
+    let mut state = 7_u64;
+    let mut below = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let mut table = support::Rows { cells: Vec::new(), targets: Vec::new() };
+    for _ in 0..rows {
+        let class = below(3);
+        let word = words[((class * 3 + below(5)) % 9) as usize].to_owned();
+        let size = class as f64 + below(200) as f64 / 100.0;
+        table.cells.push(vec![support::Value::Number(size), support::Value::Text(word)]);
+        table.targets.push(support::Target::Class(class as u32));
+    }
+    let table = table.distinct();
+    let features: Vec<Feature> = [("size", FeatureKind::Number), ("word", FeatureKind::Text)]
+        .map(|(name, kind)| Feature { name: name.into(), kind })
+        .into();
+    let mut batch = RowBatchBuilder::new(&features);
+    for row in &table.cells {
+        let cells: Vec<Value<'_>> = row
+            .iter()
+            .map(|value| match value {
+                support::Value::Number(x) => Value::number(*x),
+                support::Value::Text(text) => Value::Text(text),
+            })
+            .collect();
+        batch.push(&cells).unwrap();
+    }
+    let population = batch.take();
+    let training = Training { bucket: 20, noise: 1.0, slice: 150, ..Training::new(Profile::Balanced, 1) };
+    let unit = support::train(&table.prepared(Profile::Balanced), &training, &[]).unwrap();
+    let layer = unit
+        .into_iter()
+        .map(|bucket| Bucket {
+            members: bucket.members.iter().map(|ordinal| (*ordinal as u32 - 10) / 3).collect(),
+            condition: bucket.condition,
+            origins: bucket.origins,
+            clauses: bucket.clauses,
+            lookalikes: bucket.lookalikes,
+        })
+        .collect();
+    let targets = table.targets.iter().map(|target| match target {
+        support::Target::Class(class) => Label::Integer(i64::from(*class)),
+        support::Target::Number(x) => Label::Number(*x),
+    });
+    let head = Head {
+        version: snake::FORMAT_VERSION.into(),
+        stripped: false,
+        target: "y".into(),
+        target_kind: TargetKind::Integer,
+        features,
+        config: Json::Null,
+        log: String::new(),
+        opendipaco: None,
+    };
+    (
+        Model { head, targets: targets.collect(), population: population.clone(), layers: vec![layer] },
+        population,
+    )
+}
+
+/// Of a model that training made, every rule holds on the row and on the training rows it names, and so does the
+/// condition of the bucket where they met.
+#[test]
+fn rules_hold_on_both_rows() {
+    let (model, rows) = trained(600);
+    assert!(rows.rows() > 300);
+    let predictions = Predictor::new(&model).unwrap().predict_with_lookalikes(&rows);
+    let mut votes = 0;
+    for (row, prediction) in predictions.iter().enumerate() {
+        let audit = Audit::new(&model, &rows, row, prediction);
+        assert_eq!(audit.votes().count() as u64, prediction.total);
+        for (layer, vote) in audit.votes() {
+            let condition =
+                model.layers[layer.layer as usize][layer.bucket as usize].condition.iter().flatten();
+            let rule = layer.rules[vote.rule as usize].facts.iter().map(Fact::literal);
+            for literal in condition.chain(rule) {
+                assert!(holds(literal, &rows, row), "{literal:?} on row {row}");
+                assert!(holds(literal, &model.population, vote.row as usize), "{literal:?} on {vote:?}");
+            }
+            // A training row looks like rows of its own class only.
+            assert_eq!(model.targets[vote.row as usize], model.targets[row]);
+            votes += 1;
+        }
+    }
+    assert!(votes > 5 * rows.rows(), "only {votes} votes");
 }

@@ -73,7 +73,10 @@ pub use candle::Candle;
 pub use certificate::{Breach, Certificate, LayerError, certify_layer, certify_layer_over, certify_unit};
 pub use file::ModelWriter;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
-pub use metrics::{ClassMetrics, NumberMetrics, class_metrics, number_metrics};
+pub use metrics::{
+    CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, LOG_LOSS_CLIP, NumberMetrics,
+    NumberScorer,
+};
 pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};

@@ -239,7 +239,9 @@ fn a_model_is_measured_by_classes_or_by_numbers() {
     };
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let classes = figures("alone.json", "data.csv");
-    assert_eq!(keys(&classes), ["rows", "accuracy", "auroc", "log_loss", "brier"]);
+    let names =
+        ["rows", "rows_without_votes", "accuracy", "auroc", "log_loss", "brier", "confusion", "calibration"];
+    assert_eq!(keys(&classes), names);
     assert_eq!(
         (&classes["rows"], &classes["accuracy"], &classes["auroc"]),
         (&2_000.into(), &1.0.into(), &1.0.into())
@@ -247,7 +249,7 @@ fn a_model_is_measured_by_classes_or_by_numbers() {
     let model = repository("snake/testdata/tiny_number.json");
     fs::write(run.path("numbers.csv"), "size,name,y\n1,,1.5\n2,ab,0.75\n").unwrap();
     let numbers = figures(text(&model), "numbers.csv");
-    assert_eq!(keys(&numbers), ["rows", "r2", "rmse", "mae"]);
+    assert_eq!(keys(&numbers), ["rows", "rows_without_votes", "r2", "rmse", "mae"]);
     // Estimates are 1.5 and -0.25.
     assert_eq!((&numbers["rows"], &numbers["mae"]), (&2.into(), &0.5.into()));
 }

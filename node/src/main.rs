@@ -48,6 +48,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Join(args) => commands::join::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Keygen(args) => commands::keygen::run(&args),
     }

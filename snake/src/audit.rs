@@ -30,7 +30,7 @@ use crate::bucket::{Bucket, Origin};
 use crate::literal::Literal;
 use crate::model::{Head, Model};
 use crate::predict::{Lookalike, Prediction};
-use crate::readable::{and_formula, column_text};
+use crate::readable::{and_parts, column_text};
 use crate::value::Value;
 
 /// Something that is true of the audited row.
@@ -146,9 +146,16 @@ impl Fact {
         }
     }
 
-    /// Several facts as one short formula; see [`and_formula`].
+    /// Several facts as one short formula; see [`and_formula`](crate::and_formula).
     #[must_use]
     pub fn all_formula(facts: &[Self], head: &Head) -> String {
+        let parts = Self::all_parts(facts, head);
+        if parts.is_empty() { "true".into() } else { parts.join(" and ") }
+    }
+
+    /// The parts of [`all_formula`](Self::all_formula): what holds, then what can't be tested.
+    #[must_use]
+    pub fn all_parts(facts: &[Self], head: &Head) -> Vec<String> {
         let holding: Vec<Literal> = facts
             .iter()
             .filter_map(|fact| match fact {
@@ -156,17 +163,14 @@ impl Fact {
                 _ => None,
             })
             .collect();
-        let mut parts = Vec::new();
-        if !holding.is_empty() || facts.is_empty() {
-            parts.push(and_formula(&holding, head));
-        }
+        let mut parts = and_parts(&holding, head);
         for fact in facts.iter().filter(|fact| !matches!(fact, Self::Holds(_))) {
             let part = fact.formula(head);
             if !parts.contains(&part) {
                 parts.push(part);
             }
         }
-        parts.join(" and ")
+        parts
     }
 }
 

@@ -80,7 +80,7 @@ pub use metrics::{
 pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};
-pub use readable::{and_formula, column_text, or_formula, quoted};
+pub use readable::{and_formula, and_parts, column_text, or_formula, quoted};
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};
 pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};

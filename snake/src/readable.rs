@@ -41,6 +41,13 @@ impl Literal {
 /// are; of none it is `true`.
 #[must_use]
 pub fn and_formula(literals: &[Literal], head: &Head) -> String {
+    let parts = and_parts(literals, head);
+    if parts.is_empty() { "true".into() } else { parts.join(" and ") }
+}
+
+/// The parts of [`and_formula`], in the order of the literals.
+#[must_use]
+pub fn and_parts(literals: &[Literal], head: &Head) -> Vec<String> {
     let kept = needed(literals, head);
     let mut parts: Vec<String> = Vec::new();
     let mut done: Vec<&str> = Vec::new();
@@ -69,7 +76,7 @@ pub fn and_formula(literals: &[Literal], head: &Head) -> String {
             _ => formula.text(),
         });
     }
-    if parts.is_empty() { "true".into() } else { parts.join(" and ") }
+    parts
 }
 
 /// An OR of literals as one formula; of none it is `false`.

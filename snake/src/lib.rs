@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `schema`, `table`, `batch`, `value` | columns: of a shard to train on ([`Table`]), of rows to predict ([`RowBatch`]) |
 //! | `literal`, `measure`, `text` | literals: their form in files and reports, what they say of a value |
-//! | `bucket`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
+//! | `bucket`, `lookalikes`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
 //! | `train`, `bits` | from a shard's table to the buckets of a layer ([`train_unit`]) |
 //! | `model`, `file` | a whole [`Model`], and `model.json` as an interchange format: read, or written piece by piece ([`ModelWriter`]) |
 //! | `program`, `predict`, `candle` | literals compiled for columns, chains walked and votes counted for many rows at once ([`Predictor`]) |
@@ -48,6 +48,7 @@ mod candle;
 mod certificate;
 mod file;
 mod literal;
+mod lookalikes;
 mod measure;
 mod metrics;
 mod model;
@@ -63,12 +64,13 @@ mod train;
 mod value;
 
 pub use batch::{BatchError, RowBatch, RowBatchBuilder};
-pub use bucket::{Bucket, Origin, UnitBuckets, VoteCondition};
+pub use bucket::{Bucket, Origin, UnitBuckets};
 pub use cancel::Cancel;
 pub use candle::Candle;
 pub use certificate::{Breach, Certificate, LayerError, certify_layer, certify_layer_over, certify_unit};
 pub use file::ModelWriter;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
+pub use lookalikes::{Conditions, Lookalikes, VoteCondition};
 pub use metrics::{ClassMetrics, NumberMetrics, class_metrics, number_metrics};
 pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
 pub use predict::{Lookalike, Prediction, Predictor};

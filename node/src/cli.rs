@@ -278,6 +278,9 @@ pub(crate) struct InspectArgs {
     /// The model.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
+    /// How many of the largest clauses are shown as rules.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) rules: usize,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

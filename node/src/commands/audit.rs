@@ -75,9 +75,9 @@ struct Shown {
     rules: usize,
     /// Training rows per rule.
     lookalikes: usize,
-    /// Values of the row, and parts of the AND of the buckets skipped.
+    /// Values of the row, or of a training row where no rule says which matter; parts of the AND of the buckets skipped.
     values: usize,
-    /// Values of a training row.
+    /// Values of a training row, beside those that the rule is about.
     training_values: usize,
 }
 
@@ -88,7 +88,7 @@ impl Shown {
             rules: args.rules.unwrap_or(unless_all(5)),
             lookalikes: args.lookalikes.unwrap_or(unless_all(3)),
             values: unless_all(8),
-            training_values: unless_all(4),
+            training_values: unless_all(0),
         }
     }
 }

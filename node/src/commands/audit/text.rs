@@ -1,5 +1,6 @@
 //! An audit as text for people: what is alike is said once, the strongest first.
 
+use std::collections::BTreeSet;
 use std::io::{Result, Write};
 
 use snake::{
@@ -147,7 +148,7 @@ impl<W: Write> Printer<'_, W> {
         let target = self.model.targets.get(row as usize).map(class_text).unwrap_or_default();
         let mut text = format!(": {}", plain(&target));
         if self.model.population.rows() > 0 {
-            // What the rule is about first, and of the others only a few.
+            // What the rule is about; all the rest of it only where it was asked for, or the rule is about nothing.
             let mut features: Vec<usize> = Vec::new();
             let mentioned =
                 rule.facts.iter().filter_map(|fact| (fact.literal().column as usize).checked_sub(1));
@@ -156,13 +157,10 @@ impl<W: Write> Printer<'_, W> {
                     features.push(feature);
                 }
             }
+            let about = rule.facts.iter().map(|fact| fact.literal().column).collect::<BTreeSet<_>>().len();
+            let shown = if about > 0 { about.max(self.shown.training_values) } else { self.shown.values };
             text += "; ";
-            text += &self.values_text(
-                &self.model.population,
-                row as usize,
-                &features,
-                self.shown.training_values,
-            );
+            text += &self.values_text(&self.model.population, row as usize, &features, shown);
         }
         text
     }

@@ -212,3 +212,86 @@ fn nothing_to_evaluate() {
     assert_eq!(numbers(&[]), None);
     assert_eq!(numbers(&[(1.0, None)]), None);
 }
+
+/// What scikit-learn 1.9 says of the same probabilities (`accuracy_score`, `roc_auc_score` with "ovr" and "macro",
+/// `brier_score_loss`, `confusion_matrix`, `r2_score`; the log loss with this crate's clipping).
+#[test]
+fn known_values_of_two_classes() {
+    let found = scored(
+        2,
+        &[
+            (0, &[4, 4]),
+            (0, &[0, 4]),
+            (0, &[2, 3]),
+            (1, &[0, 0]),
+            (0, &[5, 0]),
+            (1, &[0, 2]),
+            (1, &[3, 2]),
+            (1, &[0, 0]),
+            (0, &[0, 0]),
+            (0, &[0, 5]),
+            (1, &[0, 3]),
+            (0, &[4, 0]),
+        ],
+    );
+    assert_eq!((found.accuracy, found.rows_without_votes), (0.5, 3));
+    close(found.auroc.unwrap(), 0.5714285714285714);
+    close(found.brier, 0.31);
+    close(found.log_loss, 6.140226914650789);
+    let cells: Vec<u64> = found.confusion.iter().map(|cell| cell.rows).collect();
+    assert_eq!(cells, [4, 3, 3, 2]);
+}
+
+#[test]
+fn known_values_of_four_classes() {
+    let found = scored(
+        4,
+        &[
+            (3, &[3, 4, 3, 0]),
+            (0, &[5, 3, 5, 0]),
+            (3, &[2, 5, 0, 0]),
+            (3, &[0, 0, 0, 0]),
+            (1, &[2, 0, 3, 5]),
+            (1, &[5, 5, 0, 0]),
+            (3, &[4, 4, 4, 0]),
+            (3, &[0, 3, 2, 2]),
+            (2, &[5, 0, 3, 0]),
+            (1, &[0, 4, 0, 0]),
+            (0, &[0, 0, 0, 4]),
+            (3, &[3, 2, 0, 4]),
+            (1, &[4, 0, 0, 0]),
+            (2, &[0, 4, 3, 3]),
+            (2, &[0, 3, 5, 0]),
+            (0, &[4, 0, 0, 5]),
+        ],
+    );
+    assert_eq!(found.accuracy, 0.25);
+    close(found.auroc.unwrap(), 0.6174679487179487);
+    close(found.brier, 0.9462176051249997);
+    close(found.log_loss, 13.487315027730176);
+    let rows: Vec<(u32, u32, u64)> =
+        found.confusion.iter().map(|cell| (cell.truth.unwrap(), cell.predicted, cell.rows)).collect();
+    let expected = [
+        (0, 0, 1),
+        (0, 3, 2),
+        (1, 0, 2),
+        (1, 1, 1),
+        (1, 3, 1),
+        (2, 0, 1),
+        (2, 1, 1),
+        (2, 2, 1),
+        (3, 0, 2),
+        (3, 1, 3),
+        (3, 3, 1),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn known_values_of_numbers() {
+    let rows = [(3.0, 2.5), (-0.5, 0.0), (2.0, 2.0), (7.0, 8.0), (4.2, 4.2)];
+    let found = numbers(&rows.map(|(truth, estimate)| (truth, Some(estimate)))).unwrap();
+    close(found.r2.unwrap(), 0.9509675732217573);
+    close(found.rmse, 0.5477225575051661);
+    close(found.mae, 0.4);
+}

@@ -4,6 +4,8 @@ mod json;
 mod row;
 mod text;
 
+pub(crate) use text::plain;
+
 use std::io::{BufWriter, Write};
 use std::path::Path;
 

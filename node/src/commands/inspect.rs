@@ -8,6 +8,7 @@ use snake::{
 };
 
 use crate::cli::InspectArgs;
+use crate::commands::audit::plain;
 use crate::commands::predict::class_text;
 use crate::model_rows::read_model;
 use crate::outln;
@@ -101,7 +102,7 @@ fn consequence(targets: &[(Label, u64)]) -> String {
     let text = |label: &Label| match label {
         Label::Text(text) => quoted(text),
         Label::Number(number) => short_number(*number),
-        other => class_text(other),
+        other => plain(&class_text(other)),
     };
     match targets {
         [] => "nothing".to_owned(),
@@ -129,7 +130,10 @@ fn print(model: &Model, overview: &Overview) -> Result<()> {
     let head = &model.head;
     let classes = model.classes();
     let named = match classes.len() {
-        0..=10 => format!(": {}", classes.iter().map(class_text).collect::<Vec<_>>().join(", ")),
+        0..=10 => format!(
+            ": {}",
+            classes.iter().map(|class| plain(&class_text(class))).collect::<Vec<_>>().join(", ")
+        ),
         _ => String::new(),
     };
     let kind = serde_json::to_value(head.target_kind)?;

@@ -200,6 +200,6 @@ fn number(value: f64) -> String {
 }
 
 /// A class without what would disturb a terminal.
-fn plain(class: &str) -> String {
+pub(crate) fn plain(class: &str) -> String {
     if class.chars().any(char::is_control) { quoted(class) } else { class.to_owned() }
 }

@@ -236,6 +236,10 @@ fn a_row_or_a_range_that_can_not_be_used() {
         json_lines(&succeed(&["audit", model, "rows.csv", "--rows", "1..9", "--json"], folder.path())).len(),
         1
     );
+    // What comes after the range is not read.
+    fs::write(folder.path().join("ragged.csv"), "size,name\n1,\n2\n").unwrap();
+    succeed(&["audit", model, "ragged.csv", "--rows", "0"], folder.path());
+    assert!(fail(1, &["audit", model, "ragged.csv"], folder.path()).contains("ragged.csv, line 3"));
     for args in [
         &["audit", model][..],
         &["audit", model, "rows.csv", "--row", "{}"],

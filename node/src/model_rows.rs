@@ -59,8 +59,10 @@ pub(crate) fn for_each_part_until(
     let mut targets = columns.target.map(|_| Vec::new());
     let mut ordinals = Vec::new();
     let mut record = Record::default();
+    let mut next = 0;
     loop {
-        let more = reader.next(&mut record)? && record.ordinal < end;
+        let more = next < end && reader.next(&mut record)? && record.ordinal < end;
+        next = record.ordinal.saturating_add(1);
         if builder.rows() >= ROWS_AT_A_TIME || (!more && builder.rows() > 0) {
             let rows = Rows {
                 batch: builder.take(),

@@ -3,7 +3,7 @@
 writes docs/benchmarks.md.
 
     python3.11 -m venv VENV && VENV/bin/pip install -r bench/requirements.txt
-    cargo build --release
+    cargo build --release && cargo bench -p snake --bench figures
     VENV/bin/python bench/compare.py --quick     # about a minute, into the work folder
     VENV/bin/python bench/compare.py             # everything, half an hour on a quiet machine
 
@@ -28,6 +28,7 @@ import sets
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+BUILT = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 OTHERS = ("lightgbm", "xgboost", "forest", "histogram")
 LEARNERS = (*OTHERS, "ours")
 
@@ -36,8 +37,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder with data/ and tools/ (%(default)s)")
     parser.add_argument("--work", type=Path, default=ROOT / "target" / "bench-compare", help="folder for tables, models and results")
-    built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    parser.add_argument("--binary", type=Path, default=built / "release" / "opendipaco")
+    parser.add_argument("--binary", type=Path, default=BUILT / "release" / "opendipaco")
     parser.add_argument("--out", type=Path, help="the page to write (docs/benchmarks.md; with --quick or --sets, benchmarks.md in the work folder)")
     parser.add_argument("--quick", action="store_true", help="small tables only, two rounds, no growth")
     parser.add_argument("--sets", help="only these tables, by name: " + ",".join(t.name for t in sets.TABLES))
@@ -187,6 +187,16 @@ def measure(table, args, learners, binary, rounds):
     return result
 
 
+def criterion():
+    """Medians of `cargo bench -p snake --bench figures`, in seconds, where it was run."""
+    found = {}
+    for place in sorted((BUILT / "criterion" / "figures").glob("*/new/*.json")):
+        if place.name == "estimates.json":
+            name = json.loads((place.parent / "benchmark.json").read_text())["function_id"]
+            found[name] = json.loads(place.read_text())["median"]["point_estimate"] / 1e9
+    return found
+
+
 def system(args):
     """What is run and where."""
     try:
@@ -198,9 +208,8 @@ def system(args):
     if Path("/proc/meminfo").exists():
         memory = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
     commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    words = [word for word in sys.argv[1:]]
     return {"date": datetime.date.today().isoformat(), "versions": installed, "cores": len(process.cores(99) or []) or os.cpu_count(),
-            "memory": memory, "commit": commit.stdout.strip(), "words": words, "load": os.getloadavg()[0]}
+            "memory": memory, "commit": commit.stdout.strip(), "words": sys.argv[1:], "load": os.getloadavg()[0]}
 
 
 def main():
@@ -218,7 +227,7 @@ def main():
     if unknown:
         sys.exit(f"compare.py: no such learner: {', '.join(sorted(unknown))}")
     begin = time.monotonic()
-    results = {"system": system(args), "tables": [], "growth": []}
+    results = {"system": system(args), "criterion": criterion(), "tables": [], "growth": []}
     binary = None
     try:
         binary = ours.Binary(args.binary.resolve())

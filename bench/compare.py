@@ -180,7 +180,7 @@ def measure(table, args, learners, binary, rounds):
                 reasons[name] = f"failed: {error}"
                 say(f"  {table.name} {name}: {error}")
         result["rounds"] = number + 1
-        if time.monotonic() - start > args.set_seconds:
+        if time.monotonic() - start > (table.seconds or args.set_seconds):
             break
     for name in who:
         result["learners"][name] = {**medians(runs[name]), "reason": reasons.get(name)}
@@ -197,7 +197,35 @@ def criterion():
     return found
 
 
-def system(args):
+def busy():
+    """The share of the cores that others use now, over a second; None where the system doesn't say."""
+    def read():
+        values = [int(value) for value in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(values), values[3] + values[4]
+
+    try:
+        whole, idle = read()
+        time.sleep(1)
+        whole_after, idle_after = read()
+        return 1 - (idle_after - idle) / max(1, whole_after - whole)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def words_without_paths():
+    """The options of this run, as they can be repeated elsewhere."""
+    words, left_out = [], False
+    for word in sys.argv[1:]:
+        if word.split("=")[0] in ("--shared", "--work", "--binary", "--out"):
+            left_out = "=" not in word
+        elif left_out:
+            left_out = False
+        else:
+            words.append(word)
+    return words
+
+
+def system():
     """What is run and where."""
     try:
         installed = json.loads(subprocess.run([sys.executable, HERE / "learn.py", "versions"], capture_output=True,
@@ -209,7 +237,7 @@ def system(args):
         memory = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
     commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     return {"date": datetime.date.today().isoformat(), "versions": installed, "cores": len(process.cores(99) or []) or os.cpu_count(),
-            "memory": memory, "commit": commit.stdout.strip(), "words": sys.argv[1:], "load": os.getloadavg()[0]}
+            "memory": memory, "commit": commit.stdout.strip(), "words": words_without_paths(), "busy": busy()}
 
 
 def main():
@@ -227,7 +255,7 @@ def main():
     if unknown:
         sys.exit(f"compare.py: no such learner: {', '.join(sorted(unknown))}")
     begin = time.monotonic()
-    results = {"system": system(args), "criterion": criterion(), "tables": [], "growth": []}
+    results = {"system": system(), "criterion": criterion(), "tables": [], "growth": []}
     binary = None
     try:
         binary = ours.Binary(args.binary.resolve())

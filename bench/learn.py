@@ -130,6 +130,9 @@ def main():
     else:
         classes = sorted(frame[target].cat.categories)
         y = frame[target].cat.set_categories(classes).cat.codes.to_numpy().astype("int32")
+        if job["learner"] == "histogram" and frame[target].value_counts().min() < 2:
+            # It would set a tenth aside by class to know when to stop, and refuses classes of one row.
+            model.set_params(early_stopping=False)
     x = encoder.fit(frame)
     del frame
     start, cpu = time.monotonic(), time.process_time()

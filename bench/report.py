@@ -36,6 +36,9 @@ NOTES = """## What the columns mean
   hard on models that answer with shares of votes: the forest and ours.
 * **speed settings** are lookahead 5 and noise 0.25; **defaults** are what `opendipaco train` does when nothing is said.
 
+Defaults are defaults: where a learner does badly with them, as LightGBM may with classes of a few rows, that is shown and not mended.
+Histogram boosting stops early by itself above 10,000 rows, except where a class has a single row.
+
 What the others see of a table: numbers as they are, an empty cell missing; texts that repeat as categories (their own kind where they
 have one; codes for the forest and where histogram boosting has more than its 255); a column of sentences as tf-idf of its 1,000
 most frequent words (SMS Spam's text, Titanic's names). Reading and encoding are not in their `training`. Ours reads the cells.
@@ -332,8 +335,11 @@ def head(system):
     memory = f", {system['memory'] / 1e9:.0f} GB of memory" if system.get("memory") else ""
     command = " ".join(["python bench/compare.py", *system["words"]])
     ours = f"{system['binary']} (commit {system['commit']})" if system.get("binary") else "our binary was not there"
-    return (f"{HEAD}\n* {system['date']}, {system['cores']} cores{memory}; {system.get('minutes', 0):.0f} minutes in all; load of the "
-            f"machine at the start {system['load']:.1f}\n* `{command}`\n* {ours}; {versions}\n")
+    lines = [f"{system['date']}, {system['cores']} cores{memory}; {system.get('minutes', 0):.0f} minutes in all", f"`{command}`",
+             f"{ours}; {versions}"]
+    if (system.get("busy") or 0) > 0.2:
+        lines.append(f"**Provisional: {100 * system['busy']:.0f} % of the cores were busy with other things at the start.**")
+    return f"{HEAD}\n" + "".join(f"* {line}\n" for line in lines)
 
 
 def page(results):

@@ -20,7 +20,8 @@ class Table:
     everything: bool = False  # train on all rows and measure on the same
     predict_rows: int = 100_000  # the test rows are repeated up to so many, for rows/s
     rounds: int = 3
-    threads: int = 0  # instead of --threads
+    seconds: float = 0  # after which no further round begins, instead of --set-seconds
+    threads: int = 0  # instead of 1
     more_layers: int = 0  # one more run of our binary with so many layers
     quick: bool = False
     without: dict = field(default_factory=dict)  # learner: why it is left out
@@ -70,7 +71,7 @@ TABLES = [
           about="Baby names, 200,000 rows by chance"),
     made("adult-10k", "adult", 10_000, test_rows=20_000, about="made like Adult, 10,000 rows"),
     made("adult-100k", "adult", 100_000, test_rows=20_000, about="made like Adult, 100,000 rows"),
-    made("adult-1m", "adult", 1_000_000, test_rows=20_000, threads=2, predict_rows=200_000,
+    made("adult-1m", "adult", 1_000_000, test_rows=20_000, threads=2, seconds=240, predict_rows=200_000,
          without={"forest": FOREST_AT_A_MILLION}, about="made like Adult, a million rows, two threads"),
 ]
 

@@ -40,7 +40,7 @@ def arguments():
     parser.add_argument("--binary", type=Path, default=BUILT / "release" / "opendipaco")
     parser.add_argument("--out", type=Path, help="the page to write (docs/benchmarks.md; with --quick or --sets, benchmarks.md in the work folder)")
     parser.add_argument("--quick", action="store_true", help="small tables only, two rounds, no growth")
-    parser.add_argument("--sets", help="only these tables, by name: " + ",".join(t.name for t in sets.TABLES))
+    parser.add_argument("--sets", help="only these, by name: " + ",".join(t.name for t in sets.TABLES) + ",growth")
     parser.add_argument("--learners", default=",".join(LEARNERS), help="%(default)s")
     parser.add_argument("--threads", type=int, choices=(1, 2), help="for every table (default: the table's, else 1)")
     parser.add_argument("--rounds", type=int, help="at most so many")
@@ -61,7 +61,7 @@ def chosen_tables(args):
     tables = sets.TABLES
     if args.sets:
         wanted = args.sets.split(",")
-        unknown = set(wanted) - {table.name for table in tables}
+        unknown = set(wanted) - {table.name for table in tables} - {"growth"}
         if unknown:
             sys.exit(f"compare.py: no such table: {', '.join(sorted(unknown))}")
         tables = [table for table in tables if table.name in wanted]
@@ -275,7 +275,7 @@ def main():
         say(f"{table.name}: {table.about}")
         results["tables"].append(measure(table, args, learners, binary, rounds))
         keep()
-    if not (part or args.no_growth):
+    if "growth" in (args.sets or "").split(",") if part else not args.no_growth:
         for table in sets.GROWTH:
             if table.rows > args.growth_rows:
                 continue

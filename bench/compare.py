@@ -15,6 +15,7 @@ import datetime
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -242,6 +243,8 @@ def system():
 
 def main():
     args = arguments()
+    # Being asked to end leaves through the code that ends the child too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("compare.py: stopped"))
     args.shared, args.work = args.shared.resolve(), args.work.resolve()
     args.work.mkdir(parents=True, exist_ok=True)
     part = args.quick or args.sets

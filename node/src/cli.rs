@@ -70,6 +70,9 @@ pub(crate) struct TrainArgs {
     /// Threads to train with (default: all cores). The model does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+    /// At the end, say in a line of JSON on standard error what each phase took, and the highest memory.
+    #[arg(long)]
+    pub(crate) timings: bool,
 }
 
 #[derive(Debug, Args)]
@@ -199,6 +202,9 @@ pub(crate) struct PredictArgs {
     /// How to print: a JSON object a line, or CSV.
     #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
     pub(crate) format: OutputFormat,
+    /// At the end, say in a line of JSON on standard error what each phase took, and the highest memory.
+    #[arg(long)]
+    pub(crate) timings: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod peer;
 mod report_folder;
 mod run_files;
 mod stopping;
+mod timings;
 mod volunteer;
 
 use std::io::IsTerminal;

@@ -197,6 +197,9 @@ pub(crate) struct PredictArgs {
     /// How to print: a JSON object a line, or CSV.
     #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
     pub(crate) format: OutputFormat,
+    /// Threads to predict with (default: all cores). What is printed does not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
 }
 
 #[derive(Debug, Args)]

@@ -183,3 +183,54 @@ fn choose(view: &View, set: &[u64], into: &mut Vec<u32>) {
     into.clear();
     into.extend(members(set).filter_map(|place| view.rows().get(place)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(lanes: &[u32]) -> Option<Tests> {
+        Some(lanes.iter().map(|lane| Ask::Zero(*lane)).collect())
+    }
+
+    fn shape(steps: &[Step]) -> String {
+        let step = |step: &Step| match &step.then {
+            Then::Take(bucket) => format!("{}:{bucket}", step.tests.len()),
+            Then::Group(inside) => format!("{}({})", step.tests.len(), shape(inside)),
+        };
+        steps.iter().map(step).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_neighbours_share_is_asked_once() {
+        let chain = [
+            asks(&[7, 1, 2, 5]),
+            asks(&[7, 1, 2, 6]),
+            asks(&[7, 1, 2]),
+            asks(&[7, 1, 3]),
+            asks(&[7, 4, 3]),
+            asks(&[7, 4]),
+        ];
+        assert_eq!(shape(&Tree::new(&chain).steps), "1(1(1(1:0 1:1 0:2) 1:3) 1(1:4 0:5))");
+        let foreign = [asks(&[1]), asks(&[2]), asks(&[1]), None];
+        assert_eq!(shape(&Tree::new(&foreign).steps), "1:0 1:1 1:2 0:3");
+        let repeated = [asks(&[1, 2]), asks(&[1, 2]), asks(&[]), None];
+        assert_eq!(shape(&Tree::new(&repeated).steps), "2(0:0 0:1) 0:2 0:3");
+        assert_eq!(shape(&Tree::new(&[]).steps), "");
+    }
+
+    /// Every condition is one literal longer than the one before it: no tree of that depth is built or walked.
+    #[test]
+    fn groups_are_no_deeper_than_the_stack() {
+        let literals: Vec<u32> = (0..2000).collect();
+        let chain: Vec<_> = (1..=2000).map(|length| asks(&literals[..length])).collect();
+        fn depth(steps: &[Step]) -> usize {
+            let of = |step: &Step| match &step.then {
+                Then::Take(_) => 0,
+                Then::Group(inside) => 1 + depth(inside),
+            };
+            steps.iter().map(of).max().unwrap_or(0)
+        }
+        let tree = Tree::new(&chain);
+        assert_eq!(depth(&tree.steps), DEEPEST);
+    }
+}

@@ -29,7 +29,6 @@ struct Kept<T> {
 }
 
 impl View {
-
     /// Looks at these rows.
     pub(crate) fn look_at(&mut self, rows: impl Iterator<Item = u32>) {
         self.rows.clear();

@@ -112,7 +112,8 @@ fn bucket(rows: u32) -> impl Strategy<Value = Bucket<u32>> {
         };
         let members = votes.iter().map(|vote| vote.0).collect();
         let origins = votes.iter().map(|vote| if vote.1 { Origin::Core } else { Origin::Noise }).collect();
-        let lookalikes = (0..).zip(votes).rev().map(|(place, vote)| (place, conditions(vote.2))).collect();
+        let keys = 0..votes.len() as u32;
+        let lookalikes = keys.zip(votes).rev().map(|(place, vote)| (place, conditions(vote.2))).collect();
         Bucket { condition: None, members, origins, clauses: clauses.clone(), lookalikes }
     })
 }

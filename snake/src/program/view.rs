@@ -17,7 +17,7 @@ pub(crate) struct View {
     lanes: Vec<Kept<f64>>,
     /// Per column its codes for the rows.
     codes: Vec<Kept<u32>>,
-    /// Per column of few texts, the rows of each text: sets one after another.
+    /// Per column of few texts, the rows of each text, then those of any: sets one after another.
     groups: Vec<Kept<u64>>,
 }
 
@@ -131,20 +131,25 @@ impl View {
     fn meet_groups(&mut self, bound: &Bound<'_>, column: usize, texts: u64, wanted: bool, set: &mut [u64]) {
         let width = words(self.rows.len());
         let groups = self.groups(bound, column);
-        let known = groups.len() / width.max(1);
+        // The last group is that of all rows that have a text.
+        let known = (groups.len() / width.max(1)).saturating_sub(1);
         let all = if known < 64 { (1 << known) - 1 } else { !0 };
-        let texts = texts & all;
-        // Rows without a text are in no group: to keep them, those with one are taken out.
+        let others = !texts & all;
+        let by_others = others.count_ones() < (texts & all).count_ones();
+        let asked = if by_others { others } else { texts & all };
         for (index, word) in set.iter_mut().enumerate() {
             if *word == 0 {
                 continue;
             }
-            let mut left = texts;
+            let of = |code: usize| groups.get(code * width + index).copied().unwrap_or(0);
+            let mut left = asked;
             let mut here = 0;
             while left != 0 {
-                let code = left.trailing_zeros() as usize;
+                here |= of(left.trailing_zeros() as usize);
                 left &= left - 1;
-                here |= groups.get(code * width + index).copied().unwrap_or(0);
+            }
+            if by_others {
+                here = of(known) & !here;
             }
             *word &= if wanted { here } else { !here };
         }
@@ -189,13 +194,12 @@ impl View {
             let (codes, dictionary) = bound.text(column);
             let width = words(self.rows.len());
             kept.values.clear();
-            kept.values.resize(dictionary.len() * width, 0);
+            kept.values.resize((dictionary.len() + 1) * width, 0);
             for (place, row) in self.rows.iter().enumerate() {
                 let code = code_at(codes, *row) as usize;
-                if let Some(group) =
-                    kept.values.get_mut(code.saturating_mul(width)..).filter(|g| !g.is_empty())
-                {
-                    insert(group, place);
+                if code < dictionary.len() {
+                    insert(&mut kept.values[code * width..], place);
+                    insert(&mut kept.values[dictionary.len() * width..], place);
                 }
             }
         }

@@ -363,7 +363,7 @@ impl Special {
                 if below { m < threshold } else { m >= threshold }
             }
             Self::Inside(low, high) => low < x && x <= high,
-            Self::Outside(low, high) => !x.is_nan() && !(low < x && x <= high),
+            Self::Outside(low, high) => !(x.is_nan() || low < x && x <= high),
         }
     }
 }

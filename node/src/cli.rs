@@ -205,6 +205,9 @@ pub(crate) struct PredictArgs {
     /// At the end, say in a line of JSON on standard error what each phase took, and the highest memory.
     #[arg(long)]
     pub(crate) timings: bool,
+    /// Threads to predict with (default: all cores). What is printed does not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
 }
 
 #[derive(Debug, Args)]

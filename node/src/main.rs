@@ -9,6 +9,7 @@ mod events;
 mod exit;
 mod files;
 mod frames;
+mod in_order;
 mod key_file;
 mod model_rows;
 mod out;

@@ -99,7 +99,8 @@ pub(crate) fn one_row(
 }
 
 /// Where the model's features are in the file.
-struct Columns<'m> {
+#[derive(Clone)]
+pub(crate) struct Columns<'m> {
     features: &'m [Feature],
     places: Vec<Option<usize>>,
     target: Option<usize>,
@@ -107,6 +108,7 @@ struct Columns<'m> {
 }
 
 /// Routes rows that come without their path.
+#[derive(Clone)]
 struct PathRouter {
     router: Router,
     /// Per feature of the router's schema, where it is in the file.
@@ -116,7 +118,8 @@ struct PathRouter {
 }
 
 impl<'m> Columns<'m> {
-    fn new(model: &'m Model, header: &[String], csv: &Path) -> Result<Self> {
+    /// Finds them; tells of those that are not there.
+    pub(crate) fn new(model: &'m Model, header: &[String], csv: &Path) -> Result<Self> {
         let find = |name: &str| header.iter().position(|column| column == name);
         let features = &model.head.features;
         let places: Vec<Option<usize>> = features.iter().map(|feature| find(&feature.name)).collect();
@@ -157,7 +160,19 @@ impl<'m> Columns<'m> {
     }
 
     fn push(&mut self, record: &Record, builder: &mut RowBatchBuilder) -> Result<()> {
-        let path = self.router.as_mut().map(|router| (router.feature, router.route(record).to_string()));
+        let cell = |place: usize| record.cells.get(place).map_or("", String::as_str);
+        self.push_cells(record.ordinal, &cell, builder)
+    }
+
+    /// Adds a row, whose cells are asked for by their column in the file.
+    pub(crate) fn push_cells<'c>(
+        &mut self,
+        ordinal: u64,
+        cell: &dyn Fn(usize) -> &'c str,
+        builder: &mut RowBatchBuilder,
+    ) -> Result<()> {
+        let path =
+            self.router.as_mut().map(|router| (router.feature, router.route(ordinal, cell).to_string()));
         let values: Vec<Value<'_>> = self
             .features
             .iter()
@@ -165,11 +180,20 @@ impl<'m> Columns<'m> {
             .enumerate()
             .map(|(i, (feature, place))| match (&path, place) {
                 (Some((routed, path)), _) if *routed == i => Value::Text(path),
-                (_, Some(place)) => value(feature.kind, record.cells.get(*place).map_or("", String::as_str)),
+                (_, Some(place)) => value(feature.kind, cell(*place)),
                 (_, None) => Value::Missing,
             })
             .collect();
         Ok(builder.push(&values)?)
+    }
+
+    /// The columns of the file that rows need, ascending.
+    pub(crate) fn needed(&self) -> Vec<usize> {
+        let routed = self.router.iter().flat_map(|router| router.places.iter().map(|place| place.1));
+        let mut needed: Vec<usize> = self.places.iter().copied().flatten().chain(routed).collect();
+        needed.sort_unstable();
+        needed.dedup();
+        needed
     }
 }
 
@@ -199,20 +223,17 @@ fn path_router(model: &Model, header: &[String], feature: usize) -> Result<PathR
 }
 
 impl PathRouter {
-    fn route(&mut self, record: &Record) -> u32 {
+    fn route<'c>(&mut self, ordinal: u64, cell: &dyn Fn(usize) -> &'c str) -> u32 {
         let cells: Vec<Cell<'_>> = self
             .places
             .iter()
-            .map(|(kind, place)| {
-                let cell = record.cells.get(*place).map_or("", String::as_str);
-                match value(*kind, cell) {
-                    Value::Number(number) => Cell::Number(number),
-                    Value::Text(text) => Cell::Text(text),
-                    // A number that does not parse: as an empty cell.
-                    Value::Missing => Cell::Number(0.0),
-                }
+            .map(|(kind, place)| match value(*kind, cell(*place)) {
+                Value::Number(number) => Cell::Number(number),
+                Value::Text(text) => Cell::Text(text),
+                // A number that does not parse: as an empty cell.
+                Value::Missing => Cell::Number(0.0),
             })
             .collect();
-        self.router.route(record.ordinal, &cells)
+        self.router.route(ordinal, &cells)
     }
 }

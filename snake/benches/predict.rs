@@ -1,6 +1,9 @@
 //! How fast a model is read, asked and written: `cargo bench -p snake --bench predict`.
 //!
-//! The model is made up, of the size and shape of five layers over Adult.
+//! The models are made up: one of the size and shape of five layers over Adult, one whose layers were divided, one that
+//! estimates numbers.
+
+use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use snake::{
@@ -65,43 +68,95 @@ fn literals(random: &mut Stream, count: usize) -> Clause {
     (0..count).map(|_| literal(random)).collect()
 }
 
+/// A shape of model.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Slices of a layer, a power of two: all conditions of a slice begin with the same literals.
+    slices: usize,
+    /// Buckets of a slice.
+    buckets: usize,
+    /// Members of a bucket.
+    members: usize,
+    /// Distinct target values; of a model that estimates numbers when there are many.
+    targets: usize,
+}
+
+/// Five layers over Adult.
+const ADULT: Shape = Shape { slices: 1, buckets: BUCKETS, members: MEMBERS, targets: 2 };
+/// Like a layer over a million rows.
+const MANY_SLICES: Shape = Shape { slices: 64, buckets: 40, members: 300, targets: 2 };
+/// Every bucket has its own numbers to vote for.
+const NUMBERS_TO_ESTIMATE: Shape = Shape { slices: 1, buckets: 20, members: 400, targets: 5000 };
+
 /// As in training: a condition keeps a small part of the rows, and most clauses are true on most rows.
-fn bucket(random: &mut Stream, last: bool) -> Bucket<u32> {
-    let condition = literals(random, 4);
+fn bucket(random: &mut Stream, shape: Shape, prefix: &[Literal], last: bool) -> Bucket<u32> {
+    let mut condition = prefix.to_vec();
+    if !last {
+        condition.extend(literals(random, 4));
+    }
     let mut clauses = Vec::with_capacity(CLAUSES);
     for _ in 0..CLAUSES {
         let count = 2 + random.below(5);
         clauses.push(literals(random, count));
     }
-    let members: Vec<u32> = (0..MEMBERS).map(|_| index(random, ROWS)).collect();
+    let members: Vec<u32> = (0..shape.members).map(|_| index(random, ROWS)).collect();
     let mut lookalikes = Lookalikes::new();
-    for position in (0..).take(MEMBERS) {
+    for position in (0..).take(shape.members) {
         let votes = 1 + random.below(3);
         lookalikes.begin(position);
         (0..votes).for_each(|_| lookalikes.push(&[index(random, CLAUSES)]));
     }
     Bucket {
-        condition: (!last).then_some(condition),
-        origins: vec![Origin::Core; MEMBERS],
+        condition: (!condition.is_empty()).then_some(condition),
+        origins: vec![Origin::Core; shape.members],
         members,
         clauses,
         lookalikes,
     }
 }
 
-fn model() -> Model {
+/// A divide: every slice is split in two, the true side first.
+fn layer(random: &mut Stream, shape: Shape) -> Vec<Bucket<u32>> {
+    let mut prefixes = vec![Vec::new()];
+    while prefixes.len() < shape.slices {
+        let mut split = Vec::new();
+        for prefix in prefixes {
+            let feature = random.below(NUMBERS);
+            let test = Test::Threshold(Measure::N, 125.0 + number(random) / 8.0);
+            let column = 1 + u32::try_from(feature).unwrap_or(0);
+            for negated in [false, true] {
+                let mut longer = prefix.clone();
+                longer.push(Literal { column, negated, test: test.clone() });
+                split.push(longer);
+            }
+        }
+        prefixes = split;
+    }
+    let mut buckets = Vec::new();
+    for prefix in prefixes {
+        for place in 1..=shape.buckets {
+            buckets.push(bucket(random, shape, &prefix, place == shape.buckets));
+        }
+    }
+    buckets
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn model(shape: Shape, layers: usize) -> Model {
     let mut random = UnitSeed { fingerprint: [1; 32], seed: 1, path: 0, layer: 0 }.node(&[]);
     let population = population(&mut random);
-    let targets = (0..ROWS).map(|_| Label::Integer(i64::from(index(&mut random, 2)))).collect();
-    let mut layers = Vec::with_capacity(LAYERS);
-    for _ in 0..LAYERS {
-        layers.push((0..BUCKETS).map(|place| bucket(&mut random, place + 1 == BUCKETS)).collect());
-    }
+    let numbers = shape.targets > 2;
+    let mut target = || {
+        let drawn = index(&mut random, shape.targets);
+        if numbers { Label::Number(f64::from(drawn) / 16.0) } else { Label::Integer(i64::from(drawn)) }
+    };
+    let targets = (0..ROWS).map(|_| target()).collect();
+    let layers = (0..layers).map(|_| layer(&mut random, shape)).collect();
     let head = Head {
         version: FORMAT_VERSION.into(),
         stripped: false,
         target: "target".into(),
-        target_kind: TargetKind::Binary,
+        target_kind: if numbers { TargetKind::Number } else { TargetKind::Binary },
         features: features(),
         config: serde_json::json!({}),
         log: String::new(),
@@ -110,18 +165,46 @@ fn model() -> Model {
     Model { head, population, targets, layers }
 }
 
+/// Runs on a pool of its own.
+fn on<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Option<T> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()?;
+    Some(pool.install(work))
+}
+
 fn predict(criterion: &mut Criterion) {
-    let model = model();
-    let Ok(predictor) = Predictor::new(&model) else { return println!("the made-up model is not sound") };
-    let Ok(bytes) = model.write(Vec::new()) else { return println!("the made-up model is not whole") };
     let mut group = criterion.benchmark_group("predict");
     group.sample_size(10).throughput(Throughput::Elements(ROWS as u64));
-    group.bench_function("votes", |bencher| bencher.iter(|| predictor.predict(&model.population)));
-    group.bench_function("votes and lookalikes", |bencher| {
-        bencher.iter(|| predictor.predict_with_lookalikes(&model.population));
-    });
-    group.bench_function("compile the model", |bencher| bencher.iter(|| Predictor::new(&model)));
+    for (name, shape, layers) in
+        [("votes", ADULT, LAYERS), ("many slices", MANY_SLICES, 1), ("numbers", NUMBERS_TO_ESTIMATE, LAYERS)]
+    {
+        let model = model(shape, layers);
+        let Ok(predictor) = Predictor::new(&model) else { return println!("the made-up model is not sound") };
+        for threads in [1, 2] {
+            group.bench_function(format!("{name}, threads: {threads}"), |bencher| {
+                bencher.iter_custom(|times| {
+                    let measured = on(threads, || {
+                        let start = std::time::Instant::now();
+                        for _ in 0..times {
+                            black_box(predictor.predict_each(&model.population, |_, row| row.total));
+                        }
+                        start.elapsed()
+                    });
+                    measured.unwrap_or_default()
+                });
+            });
+        }
+        if layers == LAYERS {
+            group.bench_function(format!("{name} and lookalikes"), |bencher| {
+                bencher.iter(|| predictor.predict_with_lookalikes(&model.population));
+            });
+        }
+        group.bench_function(format!("{name}: compile the model"), |bencher| {
+            bencher.iter(|| Predictor::new(&model));
+        });
+    }
     group.finish();
+    let model = model(ADULT, LAYERS);
+    let Ok(bytes) = model.write(Vec::new()) else { return println!("the made-up model is not whole") };
     let mut group = criterion.benchmark_group("model file");
     group.sample_size(10).throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("read", |bencher| bencher.iter(|| Model::read(&bytes)));

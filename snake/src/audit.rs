@@ -291,7 +291,7 @@ fn rules(
                     facts.push(fact);
                 }
             }
-            rules.push(Rule { clauses: vote.clauses.clone(), facts });
+            rules.push(Rule { clauses: vote.clauses.to_vec(), facts });
             // As many rules as votes at most, and a bucket's clauses are counted in a u32.
             u32::try_from(rules.len() - 1).unwrap_or(u32::MAX)
         });

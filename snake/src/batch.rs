@@ -87,8 +87,20 @@ pub enum BatchError {
 pub struct RowBatchBuilder {
     features: Vec<Feature>,
     batch: RowBatch,
-    lookup: Vec<HashMap<Box<str>, u32>>,
+    lookup: Vec<Lookup>,
 }
+
+/// The codes of a column's texts.
+#[derive(Debug)]
+struct Lookup {
+    codes: HashMap<Box<str>, u32>,
+    /// Codes of texts met lately, each at a place that length, start and end give: most columns have few texts, which then
+    /// need no hash. What stands there is compared, so strangers' texts can make this useless but not wrong.
+    recent: [u32; RECENT],
+}
+
+/// A power of two.
+const RECENT: usize = 64;
 
 impl RowBatchBuilder {
     /// An empty batch for these features.
@@ -109,7 +121,7 @@ impl RowBatchBuilder {
                 FeatureKind::Text => Column::Text(TextColumn::default()),
             })
             .collect();
-        self.lookup = self.features.iter().map(|_| HashMap::new()).collect();
+        self.lookup = self.features.iter().map(|_| Lookup::new()).collect();
         std::mem::replace(&mut self.batch, RowBatch { columns, rows: 0 })
     }
 
@@ -141,7 +153,7 @@ impl RowBatchBuilder {
                     _ => f64::NAN,
                 }),
                 Column::Text(text) => text.codes.push(match value {
-                    Value::Text(value) => encode(&mut text.dictionary, lookup, value),
+                    Value::Text(value) => lookup.code(&mut text.dictionary, value),
                     _ => MISSING_CODE,
                 }),
             }
@@ -163,16 +175,38 @@ impl RowBatchBuilder {
     }
 }
 
-fn encode(dictionary: &mut Vec<Box<str>>, lookup: &mut HashMap<Box<str>, u32>, text: &str) -> u32 {
-    if let Some(code) = lookup.get(text) {
-        return *code;
+impl Lookup {
+    fn new() -> Self {
+        Self { codes: HashMap::new(), recent: [MISSING_CODE; RECENT] }
     }
-    // At most one text a row, and rows are counted in a u32.
-    #[allow(clippy::cast_possible_truncation)]
-    let code = dictionary.len() as u32;
-    dictionary.push(text.into());
-    lookup.insert(text.into(), code);
-    code
+
+    /// The text's code, which is its place in the dictionary.
+    fn code(&mut self, dictionary: &mut Vec<Box<str>>, text: &str) -> u32 {
+        let recent = &mut self.recent[place(text.as_bytes())];
+        if dictionary.get(*recent as usize).is_some_and(|known| **known == *text) {
+            return *recent;
+        }
+        *recent = match self.codes.get(text) {
+            Some(code) => *code,
+            None => {
+                // At most one text a row, and rows are counted in a u32.
+                #[allow(clippy::cast_possible_truncation)]
+                let code = dictionary.len() as u32;
+                dictionary.push(text.into());
+                self.codes.insert(text.into(), code);
+                code
+            }
+        };
+        *recent
+    }
+}
+
+/// A place below [`RECENT`].
+fn place(text: &[u8]) -> usize {
+    let byte = |at: usize| text.get(at).copied().map_or(0, usize::from);
+    let end = text.len().wrapping_sub(1);
+    let mixed = text.len() ^ byte(0) << 1 ^ byte(2) << 2 ^ byte(end) ^ byte(end.wrapping_sub(2)) << 3;
+    (mixed ^ mixed >> 6) % RECENT
 }
 
 #[cfg(test)]
@@ -203,6 +237,25 @@ mod tests {
         assert_eq!(batch.value(7, 0), Value::Missing);
         assert_eq!(batch.value(0, 7), Value::Missing);
         assert_eq!(batch, batch.clone());
+    }
+
+    #[test]
+    fn texts_keep_their_codes() {
+        let mut builder = RowBatchBuilder::new(&features()[1..]);
+        let texts: Vec<String> = (0..1000).map(|index| format!("{}", index * index % 333)).collect();
+        for text in &texts {
+            builder.push(&[Value::Text(text)]).unwrap();
+        }
+        let batch = builder.take();
+        let Some(Column::Text(column)) = batch.columns().first() else { panic!("a text column") };
+        let mut first: Vec<&str> = Vec::new();
+        for (row, text) in texts.iter().enumerate() {
+            assert_eq!(batch.value(0, row), Value::Text(text));
+            if !first.contains(&text.as_str()) {
+                first.push(text);
+            }
+        }
+        assert_eq!(column.dictionary.iter().map(|text| &**text).collect::<Vec<_>>(), first);
     }
 
     #[test]

@@ -14,6 +14,14 @@ pub(crate) fn insert(set: &mut [u64], member: usize) {
     set[member / 64] |= 1 << (member % 64);
 }
 
+/// Puts the first `n` in; nothing else is taken out or put in.
+pub(crate) fn insert_first(set: &mut [u64], n: usize) {
+    for (index, block) in set.iter_mut().enumerate().take(words(n)) {
+        let here = n - index * 64;
+        *block |= if here < 64 { (1 << here) - 1 } else { !0 };
+    }
+}
+
 /// How many members there are.
 #[inline]
 pub(crate) fn count(set: &[u64]) -> usize {

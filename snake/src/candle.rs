@@ -1,6 +1,7 @@
 //! The candle: what the votes say of a number to be estimated.
 
-/// Summary of the target values that votes stand for.
+/// Summary of the target values that votes stand for. Finite when these are: where a sum would pass the largest number, it is
+/// formed of the values scaled by a power of two (the model format leaves open what is then to be said).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candle {
     /// How many votes; at least 1.
@@ -23,6 +24,9 @@ pub struct Candle {
     pub iqr_mean: f64,
 }
 
+/// 2^-600: so scaled, no square of a finite number and no sum of 2^32 of them passes the largest one.
+const SMALL: f64 = f64::from_bits((1023 - 600) << 52);
+
 impl Candle {
     /// The candle of these values, which come in vote order; `None` without any.
     #[must_use]
@@ -36,19 +40,41 @@ impl Candle {
     pub(crate) fn of_sorted(values: &[f64], ascending: &[f64]) -> Option<Self> {
         let (low, high) = (*ascending.first()?, *ascending.last()?);
         let mean = average(values.iter().copied())?;
-        let variance = average(values.iter().map(|x| (x - mean) * (x - mean)))?;
+        let std = deviation(values, mean)?;
         let [q1, median, q3] = [0.25, 0.5, 0.75].map(|share| quantile(ascending, share));
         let within = ascending.iter().copied().filter(|x| q1 <= *x && *x <= q3);
         let iqr_mean = average(within).or_else(|| average(ascending.iter().copied()))?;
-        Some(Self { n: values.len(), low, q1, median, q3, high, mean, std: libm::sqrt(variance), iqr_mean })
+        Some(Self { n: values.len(), low, q1, median, q3, high, mean, std, iqr_mean })
     }
 }
 
 /// The sum from left to right, over the count; `None` without values.
+fn average(values: impl Iterator<Item = f64> + Clone) -> Option<f64> {
+    let mean = plain_average(values.clone())?;
+    if mean.is_finite() {
+        return Some(mean);
+    }
+    let small = plain_average(values.map(|x| x * SMALL))?;
+    Some((small / SMALL).clamp(-f64::MAX, f64::MAX))
+}
+
 #[allow(clippy::cast_precision_loss)]
-fn average(values: impl Iterator<Item = f64>) -> Option<f64> {
+fn plain_average(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0_usize), |(sum, count), x| (sum + x, count + 1));
     (count > 0).then(|| sum / count as f64)
+}
+
+/// The deviation of the population.
+fn deviation(values: &[f64], mean: f64) -> Option<f64> {
+    let variance = plain_average(values.iter().map(|x| (x - mean) * (x - mean)))?;
+    if variance.is_finite() {
+        return Some(libm::sqrt(variance));
+    }
+    let small = plain_average(values.iter().map(|x| {
+        let difference = x * SMALL - mean * SMALL;
+        difference * difference
+    }))?;
+    Some((libm::sqrt(small) / SMALL).min(f64::MAX))
 }
 
 /// Between the neighbours of place `(n - 1) * share`.
@@ -99,6 +125,19 @@ mod tests {
         assert_eq!((candle.q1, candle.median, candle.q3), (1.75, 3.0, 28.0));
         assert_eq!(candle.iqr_mean, 3.0);
         assert_eq!(candle.mean, 26.75);
+    }
+
+    #[test]
+    fn huge_values_have_a_candle() {
+        let candle = Candle::of(&[f64::MAX, f64::MAX, -f64::MAX, f64::MAX]).unwrap();
+        assert_eq!((candle.low, candle.median, candle.high), (-f64::MAX, f64::MAX, f64::MAX));
+        assert_eq!((candle.mean, candle.iqr_mean), (f64::MAX / 2.0, f64::MAX));
+        // Three times a half and once one and a half of the largest number away from the mean.
+        assert!((candle.std / f64::MAX - libm::sqrt(0.75)).abs() < 1e-15);
+        let candle = Candle::of(&[1e200, 3e200]).unwrap();
+        assert!((candle.std / 1e200 - 1.0).abs() < 1e-15);
+        assert_eq!(SMALL, libm::exp2(-600.0));
+        assert!(quantile(&[-f64::MAX, f64::MAX], 0.75).is_finite());
     }
 
     #[test]

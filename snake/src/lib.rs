@@ -13,7 +13,7 @@
 //! | room | what it is about |
 //! |---|---|
 //! | `schema`, `table`, `batch`, `value` | columns: of a shard to train on ([`Table`]), of rows to predict ([`RowBatch`]) |
-//! | `literal`, `measure`, `text` | literals: their form in files and reports, what they say of a value |
+//! | `literal`, `measure`, `distance`, `text` | literals: their form in files and reports, what they say of a value |
 //! | `bucket`, `lookalikes`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
 //! | `train`, `bits` | from a shard's table to the buckets of a layer ([`train_unit`]) |
 //! | `model`, `file` | a whole [`Model`], and `model.json` as an interchange format: read, or written piece by piece ([`ModelWriter`]) |
@@ -48,6 +48,7 @@ mod bucket;
 mod cancel;
 mod candle;
 mod certificate;
+mod distance;
 mod file;
 mod literal;
 mod lookalikes;

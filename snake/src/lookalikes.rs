@@ -79,6 +79,11 @@ impl Lookalikes {
         self.conditions
     }
 
+    /// Whether every condition has exactly one clause, as training makes them.
+    pub(crate) fn all_of_one_clause(&self) -> bool {
+        self.bounds.is_empty()
+    }
+
     /// An entry: the member's position and its conditions.
     #[must_use]
     pub fn get(&self, entry: usize) -> Option<(u32, Conditions<'_>)> {

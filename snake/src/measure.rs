@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::distance::distance;
 use crate::literal::{Comparison, Measure};
 use crate::text::{is_digit, is_special, is_upper_case, number_text};
 
@@ -152,31 +153,6 @@ fn repetition(text: &str) -> f64 {
 
 fn common(a: impl Iterator<Item = char>, b: impl Iterator<Item = char>) -> usize {
     a.zip(b).take_while(|(a, b)| a == b).count()
-}
-
-/// Edit distance: insertions, deletions and replacements of single characters.
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().collect();
-    let b: Vec<char> = b.chars().collect();
-    let start = common(a.iter().copied(), b.iter().copied());
-    let (a, b) = (a.get(start..).unwrap_or(&[]), b.get(start..).unwrap_or(&[]));
-    let end = common(a.iter().rev().copied(), b.iter().rev().copied());
-    let (a, b) = (&a[..a.len() - end], &b[..b.len() - end]);
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b) {
-            let above = *cell;
-            left = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// Jaccard similarity of the sets of character bigrams; of two texts that have none, 1 if they are equal, else 0.

@@ -4,68 +4,108 @@
 //! about a text. Texts are asked once per distinct text where a column has few of them. Missing values are NaN, for
 //! which no question is true.
 
+mod view;
+
 use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
 
 use crate::batch::MISSING_CODE;
-use crate::literal::{Literal, Measure, Test};
+use crate::literal::{Comparison, Literal, Measure, Test, TextTest};
 use crate::measure;
 use crate::schema::FeatureKind;
 use crate::table::Column;
 
-/// Columns with more distinct texts than this are asked row by row: remembering every answer would take more memory
-/// than it saves time.
-const REMEMBERED_TEXTS: usize = 1024;
+pub(crate) use view::View;
 
-/// Names a literal of a [`Program`].
-pub(crate) type TestId = u32;
+/// Columns with at most so many distinct texts have every answer remembered.
+const FEW_TEXTS: usize = 256;
+/// Columns with at most so many have them remembered where enough rows ask at once; others are asked row by row.
+const REMEMBERED_TEXTS: usize = 4096;
 
-/// Literals over the columns of one schema.
+/// Literals over the columns of one schema. What is compiled stands in [`Ask`]s; what these share stands here.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     kinds: Vec<FeatureKind>,
-    compiled: Vec<Compiled>,
-    measures: Vec<(usize, Measure)>,
+    /// Numbers that are asked about: of a column a measure.
+    lanes: Vec<(usize, Measure)>,
+    lane_ids: HashMap<(usize, Measure), u32>,
+    /// Questions with more than one number in them.
+    specials: Vec<(u32, Special)>,
+    /// Questions about texts, in their plain form, so that literals and their opposites share answers.
     texts: Vec<(usize, Test)>,
-    text_ids: HashMap<String, usize>,
+    text_ids: HashMap<TextKey, u32>,
 }
 
-/// A literal over a known column.
-#[derive(Debug, Clone, Copy)]
-enum Compiled {
+/// A literal over a known column, small enough that models of many millions of them fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Ask {
     Never,
     Always,
-    Number { column: usize, ask: Ask },
-    Measured { slot: usize, ask: Ask },
-    Standardised { column: usize, mean: f64, deviation: f64, ask: Ask },
-    Text { slot: usize, negated: bool },
+    /// The lane's number is below.
+    Below(u32, f64),
+    /// The lane's number is at least this.
+    AtLeast(u32, f64),
+    Zero(u32),
+    NotZero(u32),
+    Special(u32),
+    Text {
+        slot: u32,
+        negated: bool,
+    },
 }
 
-/// A question about a number that is false for NaN.
+/// A question about a number, false for NaN.
 #[derive(Debug, Clone, Copy)]
-enum Ask {
-    Below(f64),
-    AtLeast(f64),
-    Zero,
-    NotZero,
+enum Special {
+    /// `(x - mean) / deviation` is below the threshold, or at least it.
+    Standardised { mean: f64, deviation: f64, threshold: f64, below: bool },
+    /// `low < x <= high`.
     Inside(f64, f64),
+    /// A number that is not.
     Outside(f64, f64),
 }
 
+/// What makes two text questions the same.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum TextKey {
+    Reference(usize, Comparison, Box<str>, u64),
+    Frequencies(usize, Vec<(char, u64)>, u64),
+    Text(usize, TextTest, Box<str>),
+}
+
+/// A sequence of tests: a condition's, all to be true, or a clause's, all to be false.
+pub(crate) type Tests = Vec<Ask>;
+
+impl Ask {
+    /// Equal for questions that have the same answer everywhere.
+    pub(crate) fn key(self) -> (u64, u64) {
+        let word = |tag: u64, index: u32| tag << 32 | u64::from(index);
+        match self {
+            Self::Never => (0, 0),
+            Self::Always => (word(1, 0), 0),
+            Self::Below(lane, t) => (word(2, lane), t.to_bits()),
+            Self::AtLeast(lane, t) => (word(3, lane), t.to_bits()),
+            Self::Zero(lane) => (word(4, lane), 0),
+            Self::NotZero(lane) => (word(5, lane), 0),
+            Self::Special(index) => (word(6, index), 0),
+            Self::Text { slot, negated } => (word(7 + u64::from(negated), slot), 0),
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // lanes, specials and texts are at most literals, which fit a u32
 impl Program {
     /// No literals yet, over columns of these kinds.
     pub(crate) fn new(kinds: impl IntoIterator<Item = FeatureKind>) -> Self {
         Self { kinds: kinds.into_iter().collect(), ..Self::default() }
     }
 
-    /// Adds a literal that is true for every row.
-    pub(crate) fn always(&mut self) -> TestId {
-        self.add(Compiled::Always)
-    }
-
-    /// Adds a literal.
-    pub(crate) fn literal(&mut self, literal: &Literal) -> TestId {
-        let compiled = self.compile(literal);
-        self.add(compiled)
+    /// A literal that is true for every row.
+    #[allow(clippy::unused_self)] // as the others are made
+    pub(crate) fn always(&mut self) -> Ask {
+        Ask::Always
     }
 
     /// Adds the literals of a condition or a clause.
@@ -73,175 +113,209 @@ impl Program {
         literals.iter().map(|literal| self.literal(literal)).collect()
     }
 
-    #[allow(clippy::cast_possible_truncation)]
-    fn add(&mut self, compiled: Compiled) -> TestId {
-        self.compiled.push(compiled);
-        (self.compiled.len() - 1) as TestId
-    }
-
-    fn compile(&mut self, literal: &Literal) -> Compiled {
+    /// Adds a literal.
+    pub(crate) fn literal(&mut self, literal: &Literal) -> Ask {
         // Column 0 is the target, which rows do not have.
-        let Some(column) = (literal.column as usize).checked_sub(1) else { return Compiled::Never };
-        let Some(kind) = self.kinds.get(column).copied() else { return Compiled::Never };
+        let Some(column) = (literal.column as usize).checked_sub(1) else { return Ask::Never };
+        let Some(kind) = self.kinds.get(column).copied() else { return Ask::Never };
         let negated = literal.negated;
-        let threshold = |t: f64| if negated { Ask::AtLeast(t) } else { Ask::Below(t) };
         match (&literal.test, kind) {
-            (Test::Threshold(Measure::N, t), FeatureKind::Number) => {
-                Compiled::Number { column, ask: threshold(*t) }
-            }
             (Test::Threshold(measure, t), _) => {
                 if measure.of_numbers() != (kind == FeatureKind::Number) {
-                    return Compiled::Never;
+                    return Ask::Never;
                 }
-                let wanted = (column, *measure);
-                let slot = match self.measures.iter().position(|known| *known == wanted) {
-                    Some(slot) => slot,
-                    None => {
-                        self.measures.push(wanted);
-                        self.measures.len() - 1
-                    }
-                };
-                Compiled::Measured { slot, ask: threshold(*t) }
+                let lane = self.lane(column, *measure);
+                if negated { Ask::AtLeast(lane, *t) } else { Ask::Below(lane, *t) }
             }
-            (Test::Standardised { mean, deviation, threshold: t }, FeatureKind::Number) => {
-                Compiled::Standardised { column, mean: *mean, deviation: *deviation, ask: threshold(*t) }
-            }
+            (Test::Standardised { mean, deviation, threshold }, FeatureKind::Number) => self.special(
+                column,
+                Special::Standardised {
+                    mean: *mean,
+                    deviation: *deviation,
+                    threshold: *threshold,
+                    below: !negated,
+                },
+            ),
             (Test::Zero, FeatureKind::Number) => {
-                Compiled::Number { column, ask: if negated { Ask::NotZero } else { Ask::Zero } }
+                let lane = self.lane(column, Measure::N);
+                if negated { Ask::NotZero(lane) } else { Ask::Zero(lane) }
             }
             (Test::Range { low, high }, FeatureKind::Number) => {
-                let ask = if negated { Ask::Inside(*low, *high) } else { Ask::Outside(*low, *high) };
-                Compiled::Number { column, ask }
+                let range =
+                    if negated { Special::Inside(*low, *high) } else { Special::Outside(*low, *high) };
+                self.special(column, range)
             }
-            (test @ (Test::Reference(..) | Test::Frequencies(..) | Test::Text(..)), FeatureKind::Text) => {
-                let plain = Literal { column: literal.column, negated: false, test: test.clone() };
-                // Not finite: not to be named, so never shared.
-                let known = serde_json::to_string(&plain).ok();
-                let slot = match known.as_ref().and_then(|name| self.text_ids.get(name)) {
-                    Some(slot) => *slot,
-                    None => {
-                        self.texts.push((column, plain.test));
-                        self.texts.len() - 1
+            (test, FeatureKind::Text) => match TextKey::of(column, test) {
+                Some(key) => {
+                    let next = self.texts.len() as u32;
+                    let slot = *self.text_ids.entry(key).or_insert(next);
+                    if slot == next {
+                        self.texts.push((column, test.clone()));
                     }
-                };
-                if let Some(name) = known {
-                    self.text_ids.insert(name, slot);
+                    Ask::Text { slot, negated }
                 }
-                Compiled::Text { slot, negated }
-            }
-            _ => Compiled::Never,
+                None => Ask::Never,
+            },
+            _ => Ask::Never,
         }
     }
 
-    /// The literals over these columns, which are of the program's kinds.
+    fn lane(&mut self, column: usize, measure: Measure) -> u32 {
+        let next = self.lanes.len() as u32;
+        let lane = *self.lane_ids.entry((column, measure)).or_insert(next);
+        if lane == next {
+            self.lanes.push((column, measure));
+        }
+        lane
+    }
+
+    fn special(&mut self, column: usize, special: Special) -> Ask {
+        let lane = self.lane(column, Measure::N);
+        self.specials.push((lane, special));
+        Ask::Special((self.specials.len() - 1) as u32)
+    }
+
+    /// The literals over these columns, which are of the program's kinds. Measures are taken here: of every number, and of
+    /// every distinct text.
     pub(crate) fn bind<'a>(&'a self, columns: &'a [Column]) -> Bound<'a> {
-        let measured = self
-            .measures
-            .iter()
-            .map(|(column, kind)| match columns.get(*column) {
-                Some(Column::Number(values)) => {
+        let lanes = self
+            .lanes
+            .par_iter()
+            .map(|(column, kind)| match (columns.get(*column), kind) {
+                (Some(Column::Number(values)), Measure::N) => Lane::Column(values),
+                (Some(Column::Number(values)), _) => {
                     let of = |x: &f64| measure::of_number(*kind, *x).unwrap_or(f64::NAN);
-                    values.iter().map(|x| if x.is_nan() { f64::NAN } else { of(x) }).collect()
+                    Lane::Rows(values.iter().map(|x| if x.is_nan() { f64::NAN } else { of(x) }).collect())
                 }
-                Some(Column::Text(text)) => {
+                (Some(Column::Text(text)), _) => {
                     let of = |text: &str| measure::of_text(*kind, text).unwrap_or(f64::NAN);
-                    text.dictionary.iter().map(|text| of(text)).collect()
+                    Lane::Texts(text.dictionary.iter().map(|text| of(text)).collect(), *column)
                 }
-                None => Vec::new(),
+                (None, _) => Lane::Column(&[]),
             })
             .collect();
-        Bound { program: self, columns, measured, answers: vec![Vec::new(); self.texts.len()] }
+        let answers = self.texts.iter().map(|_| OnceLock::new()).collect();
+        Bound { program: self, columns, lanes, answers }
     }
 }
 
-/// A program over the columns of a batch.
+impl TextKey {
+    /// `None` for what is no question about a text.
+    fn of(column: usize, test: &Test) -> Option<Self> {
+        match test {
+            Test::Reference(comparison, reference, t) => {
+                Some(Self::Reference(column, *comparison, reference.clone(), t.to_bits()))
+            }
+            Test::Frequencies(shares, t) => {
+                let shares = shares.iter().map(|(c, share)| (*c, share.to_bits())).collect();
+                Some(Self::Frequencies(column, shares, t.to_bits()))
+            }
+            Test::Text(test, value) => Some(Self::Text(column, *test, value.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// A lane's numbers: NaN where there is none.
+#[derive(Debug)]
+enum Lane<'a> {
+    /// A number column as it is.
+    Column(&'a [f64]),
+    /// A measure of every row.
+    Rows(Vec<f64>),
+    /// A measure of every distinct text of a column.
+    Texts(Vec<f64>, usize),
+}
+
+/// A program over the columns of a batch. Several threads may ask at once.
 #[derive(Debug)]
 pub(crate) struct Bound<'a> {
     program: &'a Program,
     columns: &'a [Column],
-    /// Per measure: of a number column a value per row, of a text column a value per distinct text.
-    measured: Vec<Vec<f64>>,
-    /// Per text test and distinct text: 0 not asked yet, else 1 + [`Answer`].
-    answers: Vec<Vec<u8>>,
+    lanes: Vec<Lane<'a>>,
+    /// Per text question its plain answer for every distinct text, and false for none; made when first needed.
+    answers: Vec<OnceLock<Box<[bool]>>>,
 }
 
-/// A sequence of tests: a condition's, all to be true, or a clause's, all to be false.
-pub(crate) type Tests = Vec<TestId>;
-
 impl Bound<'_> {
-    /// Keeps the rows on which the literal is `wanted`.
-    pub(crate) fn retain(&mut self, test: TestId, wanted: bool, rows: &mut Vec<u32>) {
-        match self.program.compiled.get(test as usize).copied().unwrap_or(Compiled::Never) {
-            Compiled::Never => {
-                if wanted {
-                    rows.clear();
-                }
-            }
-            Compiled::Always => {
-                if !wanted {
-                    rows.clear();
-                }
-            }
-            Compiled::Number { column, ask } => {
-                if let Some(Column::Number(values)) = self.columns.get(column) {
-                    ask.retain(wanted, rows, |row| at(values, row));
-                }
-            }
-            Compiled::Standardised { column, mean, deviation, ask } => {
-                if let Some(Column::Number(values)) = self.columns.get(column) {
-                    ask.retain(wanted, rows, |row| (at(values, row) - mean) / deviation);
-                }
-            }
-            Compiled::Measured { slot, ask } => {
-                let (Some(values), Some((column, _))) =
-                    (self.measured.get(slot), self.program.measures.get(slot))
-                else {
-                    return;
-                };
-                match self.columns.get(*column) {
-                    Some(Column::Number(_)) => ask.retain(wanted, rows, |row| at(values, row)),
-                    Some(Column::Text(text)) => {
-                        let codes = &text.codes;
-                        ask.retain(wanted, rows, |row| at(values, code_at(codes, row)));
-                    }
-                    None => {}
-                }
-            }
-            Compiled::Text { slot, negated } => self.retain_text(slot, negated, wanted, rows),
+    /// The codes and texts of a column.
+    fn text(&self, column: usize) -> (&[u32], &[Box<str>]) {
+        match self.columns.get(column) {
+            Some(Column::Text(text)) => (&text.codes, &text.dictionary),
+            _ => (&[], &[]),
         }
     }
 
-    fn retain_text(&mut self, slot: usize, negated: bool, wanted: bool, rows: &mut Vec<u32>) {
-        let (Some((column, test)), Some(answers)) =
-            (self.program.texts.get(slot), self.answers.get_mut(slot))
-        else {
-            return;
-        };
-        let Some(Column::Text(text)) = self.columns.get(*column) else { return };
-        let ask = |code: u32| -> bool {
-            let Some(value) = text.dictionary.get(code as usize) else { return false };
-            test.plain_on_text(value).is_some_and(|plain| plain != negated)
-        };
-        if text.dictionary.len() > REMEMBERED_TEXTS {
-            compact(rows, |row| ask(code_at(&text.codes, row)) == wanted);
-            return;
+    /// The answers of a text question per code, where it is worth having all of them for so many rows.
+    fn answers(&self, slot: u32, rows: usize) -> Option<&[bool]> {
+        let (column, test) = self.program.texts.get(slot as usize)?;
+        let (_, dictionary) = self.text(*column);
+        let answers = self.answers.get(slot as usize)?;
+        if let Some(answers) = answers.get() {
+            return Some(answers);
         }
-        if answers.is_empty() {
-            answers.resize(text.dictionary.len(), 0);
-        }
-        compact(rows, |row| {
-            let code = code_at(&text.codes, row);
-            let Some(answer) = answers.get_mut(code as usize) else { return !wanted };
-            if *answer == 0 {
-                // What is remembered is the plain form, which literals and their opposites share.
-                *answer = 1 + u8::from(ask(code) != negated);
+        let worth = dictionary.len() <= FEW_TEXTS
+            || (dictionary.len() <= REMEMBERED_TEXTS && rows >= dictionary.len() / 4);
+        worth.then(|| {
+            &**answers.get_or_init(|| {
+                dictionary.iter().map(|text| test.plain_on_text(text) == Some(true)).collect()
+            })
+        })
+    }
+
+    /// Whether a literal holds for a row.
+    fn holds(&self, ask: Ask, row: u32) -> bool {
+        match ask {
+            Ask::Never => false,
+            Ask::Always => true,
+            Ask::Below(lane, t) => self.number(lane, row) < t,
+            Ask::AtLeast(lane, t) => self.number(lane, row) >= t,
+            Ask::Zero(lane) => self.number(lane, row) == 0.0,
+            Ask::NotZero(lane) => self.number(lane, row).abs() > 0.0,
+            Ask::Special(index) => match self.program.specials.get(index as usize) {
+                Some((lane, special)) => special.holds(self.number(*lane, row)),
+                None => false,
+            },
+            Ask::Text { slot, negated } => {
+                let Some((column, test)) = self.program.texts.get(slot as usize) else { return false };
+                let (codes, dictionary) = self.text(*column);
+                let text = dictionary.get(code_at(codes, row) as usize);
+                text.and_then(|text| test.plain_on_text(text)).is_some_and(|plain| plain != negated)
             }
-            ((*answer == 2) != negated) == wanted
-        });
+        }
+    }
+
+    fn number(&self, lane: u32, row: u32) -> f64 {
+        match self.lanes.get(lane as usize) {
+            Some(Lane::Column(values)) => at(values, row),
+            Some(Lane::Rows(values)) => at(values, row),
+            Some(Lane::Texts(values, column)) => at(values, code_at(self.text(*column).0, row)),
+            None => f64::NAN,
+        }
+    }
+
+    /// Keeps the rows on which the literal is `wanted`.
+    pub(crate) fn retain(&self, ask: Ask, wanted: bool, rows: &mut Vec<u32>) {
+        match ask {
+            Ask::Text { slot, negated } => {
+                let column = self.program.texts.get(slot as usize).map_or(usize::MAX, |text| text.0);
+                let (codes, _) = self.text(column);
+                match self.answers(slot, rows.len()) {
+                    Some(answers) => compact(rows, |row| {
+                        let plain = answers.get(code_at(codes, row) as usize);
+                        plain.is_some_and(|plain| *plain != negated) == wanted
+                    }),
+                    None => compact(rows, |row| self.holds(ask, row) == wanted),
+                }
+            }
+            Ask::Below(lane, t) => compact(rows, |row| (self.number(lane, row) < t) == wanted),
+            Ask::AtLeast(lane, t) => compact(rows, |row| (self.number(lane, row) >= t) == wanted),
+            _ => compact(rows, |row| self.holds(ask, row) == wanted),
+        }
     }
 
     /// Keeps the rows on which all of the literals are true.
-    pub(crate) fn all_true(&mut self, tests: &[TestId], rows: &mut Vec<u32>) {
+    pub(crate) fn all_true(&self, tests: &[Ask], rows: &mut Vec<u32>) {
         for test in tests {
             if rows.is_empty() {
                 return;
@@ -251,7 +325,7 @@ impl Bound<'_> {
     }
 
     /// Keeps the rows on which all of the literals are false.
-    pub(crate) fn all_false(&mut self, tests: &[TestId], rows: &mut Vec<u32>) {
+    pub(crate) fn all_false(&self, tests: &[Ask], rows: &mut Vec<u32>) {
         for test in tests {
             if rows.is_empty() {
                 return;
@@ -263,8 +337,8 @@ impl Bound<'_> {
     /// Walks the rows (ascending) down a chain (`None`: ELSE): per bucket the rows that it takes, and the rows that
     /// no condition holds for.
     pub(crate) fn walk<'c>(
-        &mut self,
-        chain: impl Iterator<Item = Option<&'c [TestId]>>,
+        &self,
+        chain: impl Iterator<Item = Option<&'c [Ask]>>,
         rows: &[u32],
     ) -> (Vec<Vec<u32>>, Vec<u32>) {
         let mut rest = rows.to_vec();
@@ -280,21 +354,16 @@ impl Bound<'_> {
     }
 }
 
-impl Ask {
-    fn retain(self, wanted: bool, rows: &mut Vec<u32>, value: impl Fn(u32) -> f64) {
+impl Special {
+    #[inline]
+    fn holds(self, x: f64) -> bool {
         match self {
-            Self::Below(t) => compact(rows, |row| (value(row) < t) == wanted),
-            Self::AtLeast(t) => compact(rows, |row| (value(row) >= t) == wanted),
-            Self::Zero => compact(rows, |row| (value(row) == 0.0) == wanted),
-            Self::NotZero => compact(rows, |row| (value(row).abs() > 0.0) == wanted),
-            Self::Inside(low, high) => compact(rows, |row| {
-                let x = value(row);
-                (low < x && x <= high) == wanted
-            }),
-            Self::Outside(low, high) => compact(rows, |row| {
-                let x = value(row);
-                (x.is_nan() || low < x && x <= high) != wanted
-            }),
+            Self::Standardised { mean, deviation, threshold, below } => {
+                let m = (x - mean) / deviation;
+                if below { m < threshold } else { m >= threshold }
+            }
+            Self::Inside(low, high) => low < x && x <= high,
+            Self::Outside(low, high) => !(x.is_nan() || low < x && x <= high),
         }
     }
 }
@@ -322,6 +391,7 @@ fn compact(rows: &mut Vec<u32>, mut keep: impl FnMut(u32) -> bool) {
 mod tests {
     use super::*;
     use crate::batch::RowBatchBuilder;
+    use crate::bits::{insert_first, members, words};
     use crate::schema::Feature;
     use crate::value::Value;
 
@@ -337,7 +407,7 @@ mod tests {
             .collect();
         let texts = ["", "a", "Lisboa", "14 bis", "deadBEEF", "xyxyxyxyx", "straße", "½ pint"];
         let numbers = [0.0, 1.0, -1.0, 2.5, 1e-5, 1e16, -999.0];
-        for many_texts in [false, true] {
+        for more_texts in [0, 100, 2 * REMEMBERED_TEXTS] {
             let features = [("number", FeatureKind::Number), ("text", FeatureKind::Text)]
                 .map(|(name, kind)| Feature { name: name.into(), kind });
             let mut builder = RowBatchBuilder::new(&features);
@@ -346,10 +416,8 @@ mod tests {
                 let number = numbers.get(index).map_or(Value::Missing, |x| Value::Number(*x));
                 builder.push(&[number, Value::Text(text)]).unwrap();
             }
-            if many_texts {
-                for index in 0..2 * REMEMBERED_TEXTS {
-                    builder.push(&[Value::Missing, Value::Text(&format!("text {index}"))]).unwrap();
-                }
+            for index in 0..more_texts {
+                builder.push(&[Value::Missing, Value::Text(&format!("text {index}"))]).unwrap();
             }
             let batch = builder.take();
             let mut program = Program::new(features.iter().map(|feature| feature.kind));
@@ -362,7 +430,12 @@ mod tests {
                     }
                 }
             }
-            let mut bound = program.bind(batch.columns());
+            let bound = program.bind(batch.columns());
+            let mut view = View::default();
+            let mut all: Vec<u32> = (0..20.min(batch.rows() as u32)).collect();
+            // More rows than a block of bits has, some more than once.
+            all.extend_from_within(..);
+            all.extend((0..batch.rows() as u32).cycle().take(70));
             for (id, literal) in cases {
                 let rows: Vec<u32> = (0..20.min(batch.rows() as u32)).collect();
                 let mut found = rows.clone();
@@ -376,6 +449,15 @@ mod tests {
                 let (expected, opposite): (Vec<u32>, Vec<u32>) = rows.into_iter().partition(holds);
                 assert_eq!(found, expected, "{literal:?}");
                 assert_eq!(others, opposite, "{literal:?}");
+                view.look_at(all.iter().copied());
+                for wanted in [true, false] {
+                    let mut set = vec![0; words(all.len())];
+                    insert_first(&mut set, all.len());
+                    view.meet(&bound, id, wanted, &mut set);
+                    let expected: Vec<usize> =
+                        (0..all.len()).filter(|place| holds(&all[*place]) == wanted).collect();
+                    assert_eq!(members(&set).collect::<Vec<_>>(), expected, "{literal:?}");
+                }
             }
         }
     }

@@ -131,7 +131,7 @@ struct Audited<'a> {
     /// The batch and the row's place in it.
     rows: &'a RowBatch,
     place: usize,
-    prediction: &'a Prediction,
+    prediction: &'a Prediction<'a>,
     audit: &'a Audit,
 }
 

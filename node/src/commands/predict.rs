@@ -1,136 +1,146 @@
 //! `predict`: the rows of a CSV file, one line each.
 
-use std::io::{BufWriter, Write};
+mod lines;
 
-use anyhow::Result;
-use serde_json::{Map, Value, json};
-use snake::{Label, Model, Prediction, Predictor, TargetKind};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::cli::{OutputFormat, PredictArgs};
-use crate::model_rows::{for_each_part, read_model};
+use anyhow::{Context, Result};
+use snake::{Model, Prediction, Predictor, RowBatchBuilder, TargetKind};
+use spec::{CsvSource, OnError, Record, RecordSource};
+
+use crate::cli::PredictArgs;
+use crate::commands::train::threads;
+use crate::in_order::in_order;
+use crate::model_rows::{Columns, read_model};
 use crate::timings::Timings;
+use lines::Lines;
+pub(crate) use lines::class_text;
+
+/// Rows that are predicted together: a bucket should get many at once.
+const ROWS_TOGETHER: usize = 32_768;
+/// Bytes of cells that are kept of them.
+const BYTES_TOGETHER: usize = 16 << 20;
 
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
-    let mut timings = Timings::start();
-    let model = timings.time("reading_model", || read_model(&args.model))?;
-    let predictor = timings.time("compiling", || Predictor::new(&model))?;
-    let mut predicted = 0u64;
-    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let mut printer = Printer::new(&model, predictor.classes(), args.format);
-    printer.head(&mut out)?;
-    for_each_part(&model, &args.csv, &|_| true, &mut |rows| {
-        let predictions = timings.time("predicting", || predictor.predict(&rows.batch));
-        for (ordinal, prediction) in rows.ordinals.iter().zip(predictions) {
-            predicted += 1;
-            printer.line(&mut out, *ordinal, &prediction)?;
+    let threads = threads(args.threads);
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("the predicting threads")?;
+    pool.install(|| {
+        let mut timings = Timings::start();
+        let model = timings.time("reading_model", || read_model(&args.model))?;
+        let predictor = timings.time("compiling", || Predictor::new(&model))?;
+        let lines = Lines::new(&model, predictor.classes(), args.format);
+        let start = Instant::now();
+        let work = predict(&model, &predictor, &args.csv, &lines, std::io::stdout())?;
+        if args.timings {
+            timings.add("reading_predicting_writing", start.elapsed());
+            timings.add("predicting", work.seconds(threads));
+            timings.note_peak_memory("peak_memory");
+            timings.note("rows", work.rows.into_inner());
+            eprintln!("{}", timings.line());
         }
         Ok(())
-    })?;
+    })
+}
+
+/// What was predicted, counted by all threads.
+#[derive(Default)]
+struct Work {
+    rows: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl Work {
+    fn add(&self, rows: usize, time: Duration) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The time in the predictor, evenly over the threads. A thread that helps with another part while it waits counts
+    /// twice, so this is rather too long than too short.
+    fn seconds(&self, threads: usize) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed) / threads.max(1) as u64)
+    }
+}
+
+/// One thread reads and writes and, while it waits, predicts like the others.
+fn predict(
+    model: &Model,
+    predictor: &Predictor<'_>,
+    csv: &Path,
+    lines: &Lines<'_>,
+    mut out: impl Write + Send,
+) -> Result<Work> {
+    let done = Work::default();
+    // A prediction of a number holds hundreds of votes, of which no line says more than the candle.
+    let votes_matter = model.head.target_kind != TargetKind::Number;
+    let source = CsvSource::new(vec![csv.to_owned()], OnError::Refuse);
+    let mut reader = source.open()?;
+    let columns = Columns::new(model, reader.header(), csv)?;
+    let needed = columns.needed();
+    let mut record = Record::default();
+    let mut next = || -> Result<Option<Cells>> {
+        let mut cells = Cells { columns: needed.clone(), ..Cells::default() };
+        while cells.ordinals.len() < ROWS_TOGETHER
+            && cells.text.len() < BYTES_TOGETHER
+            && reader.next(&mut record)?
+        {
+            cells.push(&record);
+        }
+        Ok((!cells.ordinals.is_empty()).then_some(cells))
+    };
+    let work = |cells: Cells| -> Result<Vec<u8>> {
+        let mut columns = columns.clone();
+        let mut builder = RowBatchBuilder::new(&model.head.features);
+        for (row, ordinal) in cells.ordinals.iter().enumerate() {
+            columns.push_cells(*ordinal, &|column| cells.get(row, column), &mut builder)?;
+        }
+        let start = Instant::now();
+        let predictions = predictor.predict_each(&builder.take(), |_, prediction| {
+            if votes_matter { prediction } else { Prediction { votes: Vec::new(), ..prediction } }
+        });
+        done.add(predictions.len(), start.elapsed());
+        let mut text = Vec::with_capacity(predictions.len() * 96);
+        for (ordinal, prediction) in cells.ordinals.iter().zip(&predictions) {
+            lines.line(&mut text, *ordinal, prediction)?;
+        }
+        Ok(text)
+    };
+    out.write_all(lines.head().as_bytes())?;
+    in_order(&mut next, work, |text| Ok(out.write_all(&text)?))?;
     out.flush()?;
-    if args.timings {
-        timings.note_peak_memory("peak_memory");
-        timings.note("rows", predicted);
-        eprintln!("{}", timings.line());
-    }
-    Ok(())
+    Ok(done)
 }
 
-/// Writes predictions as they are to be read: probabilities for classes, an estimate with its candle for numbers.
-struct Printer<'m> {
-    classes: &'m [Label],
-    keys: Vec<String>,
-    number: bool,
-    format: OutputFormat,
+/// Cells of some rows as they were read, one after another.
+#[derive(Default)]
+struct Cells {
+    ordinals: Vec<u64>,
+    /// Which columns of the file are kept, ascending.
+    columns: Vec<usize>,
+    text: String,
+    /// Per row and column kept, where its cell ends.
+    ends: Vec<usize>,
 }
 
-impl<'m> Printer<'m> {
-    fn new(model: &Model, classes: &'m [Label], format: OutputFormat) -> Self {
-        let number = model.head.target_kind == TargetKind::Number;
-        Self { classes, keys: classes.iter().map(class_text).collect(), number, format }
-    }
-
-    fn head(&self, out: &mut dyn Write) -> Result<()> {
-        if self.format == OutputFormat::Csv {
-            let mut columns = vec!["row".to_owned(), "prediction".to_owned()];
-            if self.number {
-                columns
-                    .extend(["mode", "low", "q1", "median", "q3", "high", "mean", "std"].map(str::to_owned));
-            } else {
-                columns.extend(self.keys.iter().map(|key| format!("probability {key}")));
-            }
-            columns.push("votes".to_owned());
-            writeln!(out, "{}", columns.iter().map(|c| csv_cell(c)).collect::<Vec<_>>().join(","))?;
+impl Cells {
+    fn push(&mut self, record: &Record) {
+        for column in &self.columns {
+            self.text.push_str(record.cells.get(*column).map_or("", String::as_str));
+            self.ends.push(self.text.len());
         }
-        Ok(())
+        self.ordinals.push(record.ordinal);
     }
 
-    fn line(&mut self, out: &mut dyn Write, row: u64, prediction: &Prediction) -> Result<()> {
-        let mode = self.classes.get(prediction.class as usize).map_or(Value::Null, label_json);
-        match (self.format, self.number) {
-            (OutputFormat::Json, false) => {
-                let probability: Map<String, Value> =
-                    self.keys.iter().cloned().zip(self.shares(prediction).map(Value::from)).collect();
-                let line = json!({
-                    "row": row, "prediction": mode, "probability": probability, "votes": prediction.total
-                });
-                writeln!(out, "{line}")?;
-            }
-            (OutputFormat::Json, true) => {
-                let candle = prediction.candle.map(|c| {
-                    json!({ "n": c.n, "low": c.low, "q1": c.q1, "median": c.median, "q3": c.q3, "high": c.high,
-                            "mean": c.mean, "std": c.std, "iqr_mean": c.iqr_mean })
-                });
-                // Without votes there is neither an estimate nor a most probable value to speak of.
-                let mode = if prediction.total == 0 { Value::Null } else { mode };
-                let line = json!({ "row": row, "prediction": prediction.estimate(), "mode": mode,
-                    "candle": candle, "votes": prediction.total });
-                writeln!(out, "{line}")?;
-            }
-            (OutputFormat::Csv, number) => {
-                let mut cells = vec![row.to_string()];
-                if number {
-                    let text = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
-                    let candle = prediction.candle;
-                    cells.push(text(prediction.estimate()));
-                    cells.push(if prediction.total == 0 { String::new() } else { plain(&mode) });
-                    let values =
-                        candle.map(|c| [c.low, c.q1, c.median, c.q3, c.high, c.mean, c.std].map(Some));
-                    cells.extend(values.unwrap_or([None; 7]).map(text));
-                } else {
-                    cells.push(plain(&mode));
-                    cells.extend(self.shares(prediction).map(|share| share.to_string()));
-                }
-                cells.push(prediction.total.to_string());
-                writeln!(out, "{}", cells.iter().map(|c| csv_cell(c)).collect::<Vec<_>>().join(","))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn shares<'p>(&'p self, prediction: &'p Prediction) -> impl Iterator<Item = f64> + 'p {
-        let classes = self.classes.len();
-        (0u32..).take(classes).map(move |class| prediction.probability(class, classes))
-    }
-}
-
-/// A class as the key of an object.
-pub(crate) fn class_text(label: &Label) -> String {
-    plain(&label_json(label))
-}
-
-fn label_json(label: &Label) -> Value {
-    serde_json::to_value(label).unwrap_or_default()
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// RFC 4180: quoted where it has to be.
-fn csv_cell(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
+    /// A cell by row and by column of the file; empty when that was not kept.
+    fn get(&self, row: usize, column: usize) -> &str {
+        let Ok(place) = self.columns.binary_search(&column) else { return "" };
+        let index = row * self.columns.len() + place;
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let end = self.ends.get(index).copied().unwrap_or(start);
+        self.text.get(start..end).unwrap_or("")
     }
 }

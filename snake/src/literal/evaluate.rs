@@ -1,6 +1,7 @@
 //! Whether a literal holds for a value: the definition of every kind.
 
 use super::{Comparison, Literal, Test, TextTest};
+use crate::distance::is_more_than;
 use crate::measure;
 use crate::value::Value;
 
@@ -45,9 +46,11 @@ impl Test {
     pub(crate) fn plain_on_text(&self, text: &str) -> Option<bool> {
         match self {
             Self::Threshold(kind, threshold) => measure::of_text(*kind, text).map(|m| *threshold > m),
+            Self::Reference(Comparison::Lev, reference, threshold) => {
+                Some(is_more_than(text, reference, *threshold))
+            }
             Self::Reference(comparison, reference, threshold) => {
-                let m = measure::compared(*comparison, text, reference);
-                Some(if *comparison == Comparison::Lev { m > *threshold } else { m < *threshold })
+                Some(measure::compared(*comparison, text, reference) < *threshold)
             }
             Self::Frequencies(shares, threshold) => {
                 Some(measure::frequency_distance(text, shares) >= *threshold)

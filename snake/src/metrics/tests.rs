@@ -5,7 +5,7 @@ fn close(a: f64, b: f64) {
 }
 
 /// A prediction by its votes per class.
-fn voted(votes: &[u64]) -> Prediction {
+fn voted(votes: &[u64]) -> Prediction<'static> {
     let mut best = 0;
     for (class, votes_of_class) in votes.iter().enumerate() {
         if *votes_of_class > votes[best] {

@@ -72,7 +72,7 @@ pub use file::ModelWriter;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
 pub use lookalikes::{Conditions, Lookalikes, VoteCondition};
 pub use metrics::{ClassMetrics, NumberMetrics, class_metrics, number_metrics};
-pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
+pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError, TrainingRows};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};

@@ -135,9 +135,9 @@ fn what_is_refused_names_its_place() {
     let error = Model::read(twice.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("member 0 has two lookalike entries"), "{error}");
     let deep = format!("{{\"header\": {}", "[".repeat(100_000));
-    assert!(matches!(Model::read(deep.as_bytes()), Err(ModelError::Json(_))));
+    assert!(matches!(Model::read(deep.as_bytes()), Err(ModelError::Json { .. })));
     let rest = format!("{TINY} x");
-    assert!(matches!(Model::read(rest.as_bytes()), Err(ModelError::Json(_))));
+    assert!(matches!(Model::read(rest.as_bytes()), Err(ModelError::Json { .. })));
 }
 
 fn head(stripped: bool) -> Head {

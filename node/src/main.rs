@@ -10,6 +10,7 @@ mod exit;
 mod files;
 mod frames;
 mod key_file;
+mod model_file;
 mod model_rows;
 mod out;
 mod peer;
@@ -49,6 +50,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Certify(args) => commands::certify::run(&args),
+        Command::Strip(args) => commands::strip::run(&args),
         Command::Keygen(args) => commands::keygen::run(&args),
     }
 }

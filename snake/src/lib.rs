@@ -67,7 +67,9 @@ pub use batch::{BatchError, RowBatch, RowBatchBuilder};
 pub use bucket::{Bucket, Origin, UnitBuckets};
 pub use cancel::Cancel;
 pub use candle::Candle;
-pub use certificate::{Breach, Certificate, LayerError, certify_layer, certify_layer_over, certify_unit};
+pub use certificate::{
+    Breach, Certificate, LayerError, Survey, certify_layer, certify_layer_over, certify_unit, survey_layer,
+};
 pub use file::ModelWriter;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
 pub use lookalikes::{Conditions, Lookalikes, VoteCondition};

@@ -38,7 +38,9 @@ pub enum Breach {
     #[error("bucket {bucket} has no core member (invariant 2)")]
     NoCore { bucket: usize },
     /// Two buckets with one condition.
-    #[error("bucket {bucket} has the condition of bucket {other} (invariant 1)")]
+    #[error(
+        "bucket {bucket} has the condition of bucket {other}, which takes all rows that satisfy it: no row ever comes to bucket {bucket}, and its members never vote (invariant 1)"
+    )]
     SameCondition { bucket: usize, other: usize },
     /// A null that is not the last bucket's, or where rows have to satisfy something to come to the chain.
     #[error(
@@ -51,6 +53,9 @@ pub enum Breach {
     /// A condition that would also catch rows of other shards.
     #[error("the condition of bucket {bucket} does not begin with the shard's prefix (invariant 1)")]
     Prefix { bucket: usize },
+    /// Paths in another order than that of their numbers.
+    #[error("bucket {bucket} is of an earlier path than the bucket before it: paths stand in ascending order")]
+    PathOrder { bucket: usize },
     /// A row that no condition holds for, in a layer that this chain is only a part of.
     #[error("row {row} satisfies no bucket's condition (invariant 2)")]
     Unmatched { row: u64 },
@@ -114,7 +119,8 @@ impl Breach {
             | Self::UnknownMember { .. }
             | Self::MemberTwice { .. }
             | Self::MemberOrder { .. }
-            | Self::LookalikeOrder { .. } => 0,
+            | Self::LookalikeOrder { .. }
+            | Self::PathOrder { .. } => 0,
             Self::SameCondition { .. }
             | Self::NullCondition { .. }
             | Self::EmptyCondition { .. }

@@ -13,7 +13,7 @@ use crate::schema::{FeatureKind, Label, TargetKind};
 use crate::value::Value;
 
 /// Bytes that are gathered before they are written.
-const BUFFER: usize = 128 * 1024;
+const BUFFER: usize = 256 * 1024;
 
 /// Writes a model file from its rows and layers as they come: rows first, then layers, then [`finish`](Self::finish).
 ///

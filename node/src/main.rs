@@ -11,6 +11,7 @@ mod files;
 mod frames;
 mod key_file;
 mod model_file;
+mod model_ground;
 mod model_rows;
 mod out;
 mod peer;

@@ -48,7 +48,8 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder: name a file in it"));
     }
     let taken = Rc::new(Cell::new(0));
-    let mut file = BufReader::with_capacity(BUFFER, Counted { inner: File::open(path)?, taken: Rc::clone(&taken) });
+    let mut file =
+        BufReader::with_capacity(BUFFER, Counted { inner: File::open(path)?, taken: Rc::clone(&taken) });
     if file.fill_buf()?.starts_with(&GZIP) {
         return Ok(Box::new(Unpacked { inner: MultiGzDecoder::new(file), taken, given: 0 }));
     }

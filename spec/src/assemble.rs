@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 use std::io::Write;
 
 use snake::{
-    Bucket, Cell, Config, Head, Label, ModelError, ModelWriter, TargetKind, TargetValue, TrainingRows, UnitBuckets,
-    Value,
+    Bucket, Cell, Config, Head, Label, ModelError, ModelWriter, TargetKind, TargetValue, TrainingRows,
+    UnitBuckets, Value,
 };
 
 use crate::census::{Census, KeptRow, for_each_kept};

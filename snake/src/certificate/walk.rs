@@ -47,7 +47,8 @@ impl Walk<'_> {
         let mut place = buckets.start;
         while place < buckets.end && !rows.is_empty() {
             let Some(condition) = self.chain.get(place) else { return rows };
-            let (Some(literal), Some(test)) = (condition.literals.get(known), condition.tests.get(known)) else {
+            let (Some(literal), Some(test)) = (condition.literals.get(known), condition.tests.get(known))
+            else {
                 if let Some(taken) = self.taken.get_mut(place) {
                     *taken = rows;
                 }

@@ -156,7 +156,8 @@ impl<R: Read> Pieces<R> {
         loop {
             let rest = self.buffer.get(at..self.end).unwrap_or_default();
             let end = if scalar {
-                let stop = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b':' | b' ' | b'\n' | b'\r' | b'\t');
+                let stop =
+                    |byte: &u8| matches!(byte, b',' | b']' | b'}' | b':' | b' ' | b'\n' | b'\r' | b'\t');
                 rest.iter().position(stop)
             } else {
                 scan.find_end(rest).map_err(|()| {
@@ -251,7 +252,8 @@ impl Piece<'_> {
     fn fault(&self, error: &serde_json::Error) -> ModelError {
         let (line, column) = (error.line().max(1) as u64, error.column() as u64);
         let mut what = error.to_string();
-        if let Some(bare) = what.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())) {
+        if let Some(bare) = what.strip_suffix(&format!(" at line {} column {}", error.line(), error.column()))
+        {
             what = bare.to_owned();
         }
         let column = if line == 1 { self.column + column.max(1) } else { column };
@@ -332,7 +334,9 @@ mod tests {
 
     impl Read for Slow<'_> {
         fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-            let (Some((first, rest)), Some(place)) = (self.0.split_first(), out.first_mut()) else { return Ok(0) };
+            let (Some((first, rest)), Some(place)) = (self.0.split_first(), out.first_mut()) else {
+                return Ok(0);
+            };
             *place = *first;
             self.0 = rest;
             Ok(1)
@@ -355,7 +359,10 @@ mod tests {
             let wrong = pieces.value::<String>(100).unwrap_err();
             assert!(matches!(wrong, ModelError::Json { line: 2, column: 7..=13, .. }), "{wrong:?}");
             assert!(pieces.more(false, b'}', "").unwrap());
-            assert_eq!((pieces.key().unwrap(), pieces.value::<String>(100).unwrap()), ("c".into(), "é".into()));
+            assert_eq!(
+                (pieces.key().unwrap(), pieces.value::<String>(100).unwrap()),
+                ("c".into(), "é".into())
+            );
             assert!(pieces.more(false, b'}', "").unwrap());
             pieces.key().unwrap();
             pieces.skip().unwrap();

@@ -216,7 +216,8 @@ fn by_definition(rows: &[Vec<Datum>], classes: &[u32], buckets: &UnitBuckets) ->
         let several = (0..bucket.members.len()).map(class).collect::<BTreeSet<_>>().len() > 1;
         let always = lists.iter().any(|(_, conditions)| conditions.iter().any(Vec::is_empty));
         let silent = lists.iter().any(|(_, conditions)| conditions.is_empty());
-        if several && (always || silent) || !several && !always && silent {
+        let wrong = if several { always || silent } else { silent && !always };
+        if wrong {
             return false;
         }
     }
@@ -403,7 +404,7 @@ fn damage(dice: &mut Dice, kind: usize, buckets: &mut UnitBuckets, rows: &[Vec<D
                 lists[member].1 = vec![conditions.concat()];
             });
         }
-        20 | 21 | 22 => {
+        20..=22 => {
             let Some(condition) = bucket.condition.as_mut().filter(|condition| !condition.is_empty()) else {
                 return false;
             };

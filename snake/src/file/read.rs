@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::pieces::Pieces;
@@ -298,15 +298,13 @@ impl<'de> Deserialize<'de> for FileLookalikes {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileLookalikes, A::Error> {
                 let mut entries = Lookalikes::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    let position = key.parse().ok().filter(|position: &u32| position.to_string() == key);
-                    let Some(position) = position else {
-                        return Err(A::Error::custom(format_args!(
-                            "the lookalike key {key:?} is no position in the members"
-                        )));
-                    };
+                let mut condition = VoteCondition::new();
+                while let Some(Position(position)) = map.next_key()? {
                     entries.begin(position);
-                    map.next_value_seed(EntryConditions(&mut entries))?;
+                    map.next_value_seed(EntryConditions {
+                        entries: &mut entries,
+                        condition: &mut condition,
+                    })?;
                 }
                 Ok(FileLookalikes(entries))
             }
@@ -315,8 +313,37 @@ impl<'de> Deserialize<'de> for FileLookalikes {
     }
 }
 
-/// The conditions of one entry, added to those before.
-struct EntryConditions<'a>(&'a mut Lookalikes);
+/// A position as the key of an object: its digits, and nothing else.
+struct Position(u32);
+
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Key;
+        impl Visitor<'_> for Key {
+            type Value = Position;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a position in the members, as text")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Position, E> {
+                let plain = key.bytes().all(|byte| byte.is_ascii_digit())
+                    && (key.len() == 1 || !key.starts_with('0'));
+                let position = key.parse().ok().filter(|_| plain).map(Position);
+                position.ok_or_else(|| {
+                    E::custom(format_args!("the lookalike key {key:?} is no position in the members"))
+                })
+            }
+        }
+        deserializer.deserialize_str(Key)
+    }
+}
+
+/// The conditions of one entry, added to those before. `condition` is room for one of them.
+struct EntryConditions<'a> {
+    entries: &'a mut Lookalikes,
+    condition: &'a mut VoteCondition,
+}
 
 impl<'de> DeserializeSeed<'de> for EntryConditions<'_> {
     type Value = ();
@@ -334,8 +361,35 @@ impl<'de> Visitor<'de> for EntryConditions<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(condition) = list.next_element::<VoteCondition>()? {
-            self.0.push(&condition);
+        while list.next_element_seed(OneCondition(self.condition))?.is_some() {
+            self.entries.push(self.condition);
+        }
+        Ok(())
+    }
+}
+
+/// A condition, in place of the one that was there.
+struct OneCondition<'a>(&'a mut VoteCondition);
+
+impl<'de> DeserializeSeed<'de> for OneCondition<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.clear();
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneCondition<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a condition: [clause position, ..]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(clause) = list.next_element()? {
+            self.0.push(clause);
         }
         Ok(())
     }

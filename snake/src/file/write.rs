@@ -183,7 +183,7 @@ impl<W: Write> ModelWriter<W> {
             None => self.raw("{\"condition\":null")?,
             Some(literals) => {
                 self.raw("{\"condition\":[")?;
-                self.list(literals, |buffer, literal| push_json(buffer, literal))?;
+                self.list(literals, push_json)?;
             }
         }
         self.raw(",\"members\":[")?;
@@ -202,7 +202,7 @@ impl<W: Write> ModelWriter<W> {
         self.raw(",\"clauses\":[")?;
         for (number, clause) in bucket.clauses.iter().enumerate() {
             self.buffer.extend_from_slice(if number == 0 { b"[" } else { b",[" });
-            self.list(clause, |buffer, literal| push_json(buffer, literal))?;
+            self.list(clause, push_json)?;
         }
         self.raw("],\"lookalikes\":{")?;
         for (number, (position, conditions)) in bucket.lookalikes.iter().enumerate() {

@@ -161,7 +161,7 @@ fn the_published_broken_layer_is_refused() {
             "clauses": clauses, "lookalikes": lookalikes })
     };
     let rows = 0..40;
-    let class = |row: usize| if row % 2 == 0 { "a" } else { "b" };
+    let class = |row: usize| if row.is_multiple_of(2) { "a" } else { "b" };
     let model = json!({
         "version": "5.4.8", "stripped": false,
         "population": rows.clone().map(|row| json!({"class": class(row), "x": row as f64})).collect::<Vec<_>>(),

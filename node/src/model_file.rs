@@ -25,7 +25,16 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a model; one that was packed by gzip is known by its first bytes, whatever its name.
 pub(crate) fn read(path: &Path, rows: TrainingRows) -> Result<Model> {
-    Model::read_stream(|| open(path), rows).with_context(|| path.display().to_string())
+    let mut opened = false;
+    let open = || {
+        // A pipe gives its bytes once.
+        if std::mem::replace(&mut opened, true) && !std::fs::metadata(path)?.is_file() {
+            let what = "its rows take a second look, and it can be read only once: copy it to a file first";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
+        open(path)
+    };
+    Model::read_stream(open, rows).with_context(|| path.display().to_string())
 }
 
 /// Writes a model whole or not at all, packed where the name ends in `.gz`. The same document packs to the same bytes:

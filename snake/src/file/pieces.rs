@@ -153,6 +153,8 @@ impl<R: Read> Pieces<R> {
         let mut scan = Scan { depth: 0, text: false, escaped: false };
         let scalar = !matches!(first, b'{' | b'[' | b'"');
         let mut at = self.start;
+        // Bytes of a value that is not kept, gone already.
+        let mut passed = 0;
         loop {
             let rest = self.buffer.get(at..self.end).unwrap_or_default();
             let end = if scalar {
@@ -166,19 +168,20 @@ impl<R: Read> Pieces<R> {
             };
             if let Some(length) = end {
                 let length = at + length - self.start;
-                if length == 0 {
+                if length + passed == 0 {
                     return Err(self.unexpected("a value"));
                 }
                 return Ok(length);
             }
             if !keep {
+                passed += self.end - self.start;
                 self.consume(self.end - self.start);
             } else if self.end - self.start >= limit {
                 return Err(self.error(format!("a value here is larger than {limit} bytes")));
             }
             let seen = self.end - self.start;
             if !self.fill()? {
-                if scalar && seen > 0 {
+                if scalar && seen + passed > 0 {
                     return Ok(seen);
                 }
                 return Err(self.error("the file ends within this value".into()));

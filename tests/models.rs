@@ -246,7 +246,10 @@ fn what_phases_took_is_told_beside_the_same_output() {
     assert_eq!((&told["rows"], &told["threads"]), (&2_000.into(), &1.into()));
     assert!(fs::read(run.path("timed.json")).unwrap() == fs::read(run.path("alone.json")).unwrap());
     let (lines, told) = timed(&["predict", "alone.json", "data.csv", "--timings"]);
-    assert_eq!(keys(&told["seconds"]), ["reading_model", "compiling", "reading_predicting_writing", "predicting", "whole"]);
+    assert_eq!(
+        keys(&told["seconds"]),
+        ["reading_model", "compiling", "reading_predicting_writing", "predicting", "whole"]
+    );
     assert_eq!(told["rows"], 2_000);
     assert_eq!(lines, succeed(&["predict", "alone.json", "data.csv"], run.folder.path()).into_bytes());
 }

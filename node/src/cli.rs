@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "opendipaco", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused (routing, shard or signature mismatch).\n\
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused (routing, shard or signature\n    mismatch, a model that is not what its rows say).\n\
     Logs: set RUST_LOG, for example RUST_LOG=opendipaco=debug,net=debug."
 )]
 pub(crate) struct Cli {
@@ -36,6 +36,10 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Show what is in a model.
     Inspect(InspectArgs),
+    /// Check every promise of a model against the rows it was trained on: what no training is needed for.
+    Certify(CertifyArgs),
+    /// Write a model again without its training rows.
+    Strip(StripArgs),
     /// Make a key file, or show the public key of one.
     Keygen(KeygenArgs),
 }
@@ -48,9 +52,12 @@ pub(crate) struct RunArgs {
     /// How many volunteers to start.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) volunteers: u32,
-    /// Where to write the model.
+    /// Where to write the model; packed if the name ends in .gz.
     #[arg(long, value_name = "FILE", default_value = "model.json")]
     pub(crate) out: PathBuf,
+    /// Leave the training rows out of the file. The run and its layers are the same.
+    #[arg(long)]
+    pub(crate) stripped: bool,
     /// Shards each volunteer keeps in memory (default: the run file's, else 4).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) max_shards: Option<u32>,
@@ -64,9 +71,12 @@ pub(crate) struct TrainArgs {
     /// The run file.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Where to write the model.
+    /// Where to write the model; packed if the name ends in .gz.
     #[arg(long, value_name = "FILE", default_value = "model.json")]
     pub(crate) out: PathBuf,
+    /// Leave the training rows out of the file. The run and its layers are the same.
+    #[arg(long)]
+    pub(crate) stripped: bool,
     /// Threads to train with (default: all cores). The model does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
@@ -293,6 +303,33 @@ pub(crate) struct InspectArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertifyArgs {
+    /// The model, plain or .gz.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The rows it was trained on: the CSV files of the source in order, plain or .gz. Without any, a model is checked
+    /// against the rows it carries.
+    #[arg(value_name = "DATA")]
+    pub(crate) data: Vec<PathBuf>,
+    /// The run file or manifest, which says which rows were held out. Rarely needed: most shares are found without.
+    #[arg(long, value_name = "FILE|MANIFEST", requires = "data")]
+    pub(crate) held_out: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StripArgs {
+    /// The model, plain or .gz.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Where to write it; packed if the name ends in .gz.
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -56,11 +56,6 @@ pub(crate) fn read_small(path: &Path, limit: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a file of one's own making.
-pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("{}: can't be read", path.display()))
-}
-
 /// Writes a file whole or not at all; one that was there before then stays as it was.
 ///
 /// # Errors

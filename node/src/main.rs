@@ -11,6 +11,8 @@ mod files;
 mod frames;
 mod in_order;
 mod key_file;
+mod model_file;
+mod model_ground;
 mod model_rows;
 mod out;
 mod peer;
@@ -52,6 +54,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Certify(args) => commands::certify::run(&args),
+        Command::Strip(args) => commands::strip::run(&args),
         Command::Keygen(args) => commands::keygen::run(&args),
     }
 }

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use snake::{Cell, Feature, FeatureKind, Model, RowBatch, RowBatchBuilder, Value};
+use snake::{Cell, Feature, FeatureKind, Model, RowBatch, RowBatchBuilder, TrainingRows, Value};
 use spec::{CsvSource, OnError, PATH_FEATURE, Record, RecordSource, Router, router_of_model};
+
+use crate::model_file;
 
 /// Rows read before they are predicted.
 const ROWS_AT_A_TIME: usize = 16_384;
 
 /// Reads a model file. Its training rows are left out: predictions don't need them.
 pub(crate) fn read_model(path: &Path) -> Result<Model> {
-    let bytes = std::fs::read(path).with_context(|| format!("{}: can't be read", path.display()))?;
-    Model::read_without_rows(&bytes).with_context(|| path.display().to_string())
+    model_file::read(path, TrainingRows::LeftOut)
 }
 
 /// Reads a model file with its training rows, if they are in it.

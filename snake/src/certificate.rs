@@ -12,6 +12,7 @@
 
 mod breach;
 mod check;
+mod walk;
 
 use crate::bucket::{Bucket, UnitBuckets};
 use crate::literal::Literal;
@@ -20,7 +21,7 @@ use crate::program::Program;
 use crate::table::{Table, TargetColumn};
 
 pub use breach::{Breach, LayerError};
-use check::{Ground, Local};
+use check::{Found, Ground, Local};
 
 /// What a layer that keeps all invariants consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,9 +74,13 @@ pub fn certify_unit(table: &Table, prefix: &[Literal], buckets: &UnitBuckets) ->
         classes: &classes,
         names: Some(table.ordinals()),
         prefix,
+        paths: &[],
     };
-    check::training_order(&ground, &local)?;
-    check::invariants(ground, &local)
+    let mut found = Found::at_most(1);
+    if check::training_order(&ground, &local, &mut found).is_continue() {
+        let _ = check::invariants(ground, &local, &mut found);
+    }
+    found.verdict()
 }
 
 /// Checks a layer of a model against the model's own population.
@@ -93,6 +98,44 @@ pub fn certify_layer(model: &Model, layer: usize) -> Result<Certificate, LayerEr
 /// # Errors
 /// [`LayerError`]: the first breach, or why there is nothing to check.
 pub fn certify_layer_over(model: &Model, layer: usize, rows: &[u32]) -> Result<Certificate, LayerError> {
+    let found = survey(model, layer, rows, &[], 1)?;
+    Ok(found.verdict()?)
+}
+
+/// What there is to say of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// What the layer consists of, as far as it was looked at.
+    pub certificate: Certificate,
+    /// What is wrong with it: of every bucket and kind of breach the first. None: the layer keeps all invariants.
+    pub breaches: Vec<Breach>,
+}
+
+/// Checks a layer of a model as [`certify_layer_over`] does, and goes on after a breach until it has found `most`.
+///
+/// `paths` are the literals that the conditions of each path begin with, in ascending order of paths; empty where the
+/// layer is of one path.
+///
+/// # Errors
+/// [`LayerError`] other than a breach.
+pub fn survey_layer(
+    model: &Model,
+    layer: usize,
+    rows: &[u32],
+    paths: &[Literal],
+    most: usize,
+) -> Result<Survey, LayerError> {
+    let found = survey(model, layer, rows, paths, most)?;
+    Ok(Survey { certificate: found.certificate, breaches: found.breaches })
+}
+
+fn survey(
+    model: &Model,
+    layer: usize,
+    rows: &[u32],
+    paths: &[Literal],
+    most: usize,
+) -> Result<Found, LayerError> {
     let layers = model.layers.len();
     let buckets: &[Bucket<u32>] = model.layers.get(layer).ok_or(LayerError::NoSuchLayer { layer, layers })?;
     if model.population.rows() != model.targets.len() {
@@ -103,17 +146,23 @@ pub fn certify_layer_over(model: &Model, layer: usize, rows: &[u32]) -> Result<C
     {
         return Err(LayerError::BadRows);
     }
+    let mut found = Found::at_most(most);
     let width = model.head.features.len() + 1;
-    let local = buckets
-        .iter()
-        .enumerate()
-        .map(|(place, bucket)| {
-            if let Some(member) = bucket.members.iter().find(|member| rows.binary_search(member).is_err()) {
-                return Err(Breach::UnknownMember { bucket: place, row: u64::from(*member) });
-            }
-            Local::new(place, bucket, bucket.members.clone(), width)
-        })
-        .collect::<Result<Vec<_>, Breach>>()?;
+    let mut local = Vec::with_capacity(buckets.len());
+    for (place, bucket) in buckets.iter().enumerate() {
+        if let Some(member) = bucket.members.iter().find(|member| rows.binary_search(member).is_err()) {
+            found.breaches.push(Breach::UnknownMember { bucket: place, row: u64::from(*member) });
+        }
+        match Local::new(place, bucket, bucket.members.clone(), width) {
+            Ok(bucket) => local.push(bucket),
+            Err(breach) => found.breaches.push(breach),
+        }
+    }
+    // Of a layer that points to what is not there, nothing more can be said.
+    if !found.breaches.is_empty() {
+        found.breaches.truncate(most.max(1));
+        return Ok(found);
+    }
     let class_list = model.classes();
     #[allow(clippy::cast_possible_truncation)]
     let classes: Vec<u32> = model
@@ -128,8 +177,10 @@ pub fn certify_layer_over(model: &Model, layer: usize, rows: &[u32]) -> Result<C
         classes: &classes,
         names: None,
         prefix: &[],
+        paths,
     };
-    Ok(check::invariants(ground, &local)?)
+    let _ = check::invariants(ground, &local, &mut found);
+    Ok(found)
 }
 
 /// Numbers as classes: the place of each among the distinct values.

@@ -73,7 +73,9 @@ pub use batch::{BatchError, RowBatch, RowBatchBuilder};
 pub use bucket::{Bucket, Origin, UnitBuckets};
 pub use cancel::Cancel;
 pub use candle::Candle;
-pub use certificate::{Breach, Certificate, LayerError, certify_layer, certify_layer_over, certify_unit};
+pub use certificate::{
+    Breach, Certificate, LayerError, Survey, certify_layer, certify_layer_over, certify_unit, survey_layer,
+};
 pub use file::ModelWriter;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
 pub use lookalikes::{Conditions, Lookalikes, VoteCondition};
@@ -81,7 +83,7 @@ pub use metrics::{
     CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, LOG_LOSS_CLIP, NumberMetrics,
     NumberScorer,
 };
-pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
+pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError, TrainingRows};
 pub use overview::{FeatureUse, KindUse, LargeClause, LayerOverview, Overview, Spread};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};

@@ -61,6 +61,13 @@ impl Lookalikes {
         }
     }
 
+    /// Gives back the room that was left for more.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
+        self.bounds.shrink_to_fit();
+        self.clauses.shrink_to_fit();
+    }
+
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {

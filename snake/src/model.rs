@@ -55,6 +55,16 @@ impl From<Config> for serde_json::Value {
     }
 }
 
+/// What becomes of a model's training rows when it is read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TrainingRows {
+    /// They are in the model.
+    #[default]
+    Kept,
+    /// They are left out: a file without them is stripped. Target values stay.
+    LeftOut,
+}
+
 /// A layer: the buckets of its chain in order.
 pub type Layer = Vec<Bucket<u32>>;
 
@@ -76,10 +86,20 @@ pub struct Model {
 pub enum ModelError {
     /// The bytes are not JSON of the format's shape.
     #[error(
-        "the model file does not read as a model: {0}. It is damaged or of another format: get it again from where \
-         it came"
+        "the model file does not read as a model: line {line}, column {column}: {what}. It is damaged or of another \
+         format: get it again from where it came"
     )]
-    Json(serde_json::Error),
+    Json {
+        /// What is wrong.
+        what: String,
+        /// The line, from 1.
+        line: u64,
+        /// The byte of the line, from 1.
+        column: u64,
+    },
+    /// The file could not be read.
+    #[error("the model could not be read: {0}")]
+    Read(std::io::Error),
     /// A part of the head contradicts another.
     #[error(
         "the model's {part} cannot be used: {what}. Get the model again from where it came, or train it again"

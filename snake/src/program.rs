@@ -333,25 +333,6 @@ impl Bound<'_> {
             self.retain(*test, false, rows);
         }
     }
-
-    /// Walks the rows (ascending) down a chain (`None`: ELSE): per bucket the rows that it takes, and the rows that
-    /// no condition holds for.
-    pub(crate) fn walk<'c>(
-        &self,
-        chain: impl Iterator<Item = Option<&'c [Ask]>>,
-        rows: &[u32],
-    ) -> (Vec<Vec<u32>>, Vec<u32>) {
-        let mut rest = rows.to_vec();
-        let mut taken = Vec::new();
-        for condition in chain {
-            let mut here = rest.clone();
-            self.all_true(condition.unwrap_or(&[]), &mut here);
-            let mut next = here.iter().copied().peekable();
-            compact(&mut rest, |row| next.next_if_eq(&row).is_none());
-            taken.push(here);
-        }
-        (taken, rest)
-    }
 }
 
 impl Special {

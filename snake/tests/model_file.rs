@@ -5,7 +5,8 @@
 use proptest::prelude::*;
 use snake::{
     Bucket, BucketFault, Comparison, FORMAT_VERSION, Feature, FeatureKind, Head, Label, Literal, Measure,
-    Model, ModelError, ModelWriter, Origin, Predictor, RowBatchBuilder, TargetKind, Test, TextTest, Value,
+    Model, ModelError, ModelWriter, Origin, Predictor, RowBatchBuilder, TargetKind, Test, TextTest,
+    TrainingRows, Value,
 };
 
 const TINY: &str = include_str!("../testdata/tiny.json");
@@ -135,9 +136,81 @@ fn what_is_refused_names_its_place() {
     let error = Model::read(twice.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("member 0 has two lookalike entries"), "{error}");
     let deep = format!("{{\"header\": {}", "[".repeat(100_000));
-    assert!(matches!(Model::read(deep.as_bytes()), Err(ModelError::Json(_))));
+    assert!(matches!(Model::read(deep.as_bytes()), Err(ModelError::Json { .. })));
     let rest = format!("{TINY} x");
-    assert!(matches!(Model::read(rest.as_bytes()), Err(ModelError::Json(_))));
+    assert!(matches!(Model::read(rest.as_bytes()), Err(ModelError::Json { .. })));
+}
+
+/// Gives a few bytes at a time.
+struct Drops<'a>(&'a [u8], usize);
+
+impl std::io::Read for Drops<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.1.min(out.len()).min(self.0.len());
+        let (now, later) = self.0.split_at(length);
+        out[..length].copy_from_slice(now);
+        self.0 = later;
+        Ok(length)
+    }
+}
+
+#[test]
+fn files_stream() {
+    let tiny = Model::read(TINY.as_bytes()).unwrap();
+    for size in [1, 2, 7, 1000] {
+        let mut opened = 0;
+        let open = || {
+            opened += 1;
+            Ok(Drops(TINY.as_bytes(), size))
+        };
+        assert_eq!(Model::read_stream(open, TrainingRows::Kept).unwrap(), tiny);
+        assert_eq!(opened, 2, "rows before the header take a second look");
+    }
+    // A writer that puts the header first needs only one, and so does who wants no rows.
+    let json: serde_json::Value = serde_json::from_str(TINY).unwrap();
+    let mut first = serde_json::json!({"header": json["header"], "target": json["target"],
+        "datatypes": json["datatypes"]});
+    for (key, value) in json.as_object().unwrap() {
+        first[key] = value.clone();
+    }
+    for (text, rows) in [(first.to_string(), TrainingRows::Kept), (TINY.to_owned(), TrainingRows::LeftOut)] {
+        let mut opened = 0;
+        let open = || {
+            opened += 1;
+            Ok(text.as_bytes())
+        };
+        let model = Model::read_stream(open, rows).unwrap();
+        assert_eq!((&model.layers, &model.targets, opened), (&tiny.layers, &tiny.targets, 1));
+        assert_eq!(model.population.rows() == 0, rows == TrainingRows::LeftOut);
+    }
+    let broken = || Err::<&[u8], _>(std::io::Error::other("the disk is gone"));
+    let error = Model::read_stream(broken, TrainingRows::Kept).unwrap_err();
+    assert!(matches!(&error, ModelError::Read(_)) && error.to_string().contains("the disk is gone"));
+}
+
+#[test]
+fn errors_name_line_and_column() {
+    let at = |text: &str| match Model::read(text.as_bytes()).unwrap_err() {
+        ModelError::Json { line, column, what } => (line, column, what),
+        other => panic!("{other}"),
+    };
+    let (line, column, what) = at("{\"version\": \"5.4.8\",\n  \"stripped\": 3}");
+    assert!((line, column) == (2, 15) && what.contains("boolean"), "{line}:{column} {what}");
+    let (line, column, what) = at("{\"layers\": [[\n\n {\"condition\": null, \"members\": [\n-1]}]]}");
+    assert!((line, column) == (4, 2) && what.contains("layer 0, bucket 0"), "{line}:{column} {what}");
+    assert_eq!(at("[]").0, 1);
+    assert_eq!(at("").2, "expected a model: an object, found the end of the file");
+    assert!(at("{\"population\": [{\"y\": \"un").2.contains("ends within"));
+    assert!(at("{\"log\": \"\", }").2.contains("expected a comma or the end of the model"));
+    for key in ["targets", "population", "layers"] {
+        let error = changed(|m| {
+            m.as_object_mut().unwrap().shift_remove(key);
+        });
+        assert!(error.is_err() != (key == "population"), "{key}");
+        let twice = TINY.replacen('{', &format!("{{\"{key}\": [], "), 1);
+        let error = Model::read(twice.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(key) && error.contains("twice"), "{error}");
+    }
 }
 
 fn head(stripped: bool) -> Head {

@@ -4,7 +4,8 @@ use std::fmt::{Debug, Display};
 use std::io::Write;
 
 use snake::{
-    Bucket, Cell, Config, Head, Label, ModelError, ModelWriter, TargetKind, TargetValue, UnitBuckets, Value,
+    Bucket, Cell, Config, Head, Label, ModelError, ModelWriter, TargetKind, TargetValue, TrainingRows,
+    UnitBuckets, Value,
 };
 
 use crate::census::{Census, KeptRow, for_each_kept};
@@ -64,6 +65,8 @@ pub enum AssembleError<E: Debug + Display> {
 /// (p, l) for every path p, ascending; round robin makes (p, l) the layer number l x paths + p. A path without rows has no
 /// units: it is left out of a k-means layer and an empty layer of a round robin model, which readers skip.
 ///
+/// With `rows` left out the file is stripped: the population is empty, targets and layers are the same.
+///
 /// `units` is asked once for every unit of a path with rows, layer by layer; one layer is held at a time. The same spec,
 /// rows and units give the same bytes. The rows are checked against the spec once they were all read, so use what was
 /// written only after this returned without an error.
@@ -76,10 +79,11 @@ pub fn assemble<E: Debug + Display, W: Write>(
     source: &dyn RecordSource,
     census: &Census,
     units: &mut dyn FnMut(u32, u32) -> Result<UnitBuckets, E>,
+    rows: TrainingRows,
     out: W,
 ) -> Result<W, AssembleError<E>> {
     spec.check()?;
-    let mut writer = ModelWriter::new(out, head(spec)?)?;
+    let mut writer = ModelWriter::new(out, head(spec, rows)?)?;
     write_population(spec, description, source, census, &mut writer)?;
     let mut unit = |path, layer| {
         let buckets = units(path, layer).map_err(|error| AssembleError::Unit { path, layer, error })?;
@@ -104,7 +108,7 @@ pub fn assemble<E: Debug + Display, W: Write>(
     Ok(writer.finish()?)
 }
 
-fn head(spec: &DataSpec) -> Result<Head, SpecError> {
+fn head(spec: &DataSpec, rows: TrainingRows) -> Result<Head, SpecError> {
     let schema = spec.routed_schema();
     let training = &spec.training;
     let layers = match spec.routing {
@@ -124,7 +128,7 @@ fn head(spec: &DataSpec) -> Result<Head, SpecError> {
     };
     Ok(Head {
         version: snake::FORMAT_VERSION.into(),
-        stripped: false,
+        stripped: rows == TrainingRows::LeftOut,
         target: schema.target,
         target_kind: schema.target_kind,
         features: schema.features,

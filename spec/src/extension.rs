@@ -14,19 +14,19 @@ const FORMAT: u64 = 1;
 
 /// Nothing about who signed, which run it was, or when: the same data and settings give the same bytes.
 #[derive(Serialize, Deserialize)]
-struct Extension {
+pub(crate) struct Extension {
     format: u64,
-    spec: String,
-    schema: Schema,
-    routing: Routing,
-    training: Training,
-    paths: Vec<Path>,
+    pub(crate) spec: String,
+    pub(crate) schema: Schema,
+    pub(crate) routing: Routing,
+    pub(crate) training: Training,
+    pub(crate) paths: Vec<Path>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Path {
-    rows: u64,
-    hash: String,
+pub(crate) struct Path {
+    pub(crate) rows: u64,
+    pub(crate) hash: String,
 }
 
 /// The value of the key `opendipaco` for models of this spec.
@@ -90,15 +90,19 @@ pub enum ModelRoutingError {
 /// # Errors
 /// [`ModelRoutingError`] when it is not what this version writes, or contradicts itself.
 pub fn router_of_model(opendipaco: &serde_json::Value) -> Result<ModelRouting, ModelRoutingError> {
+    let Extension { schema, routing, .. } = read_extension(opendipaco)?;
+    check_schema(&schema)?;
+    let router = Router::new(&routing, &schema)?;
+    Ok(ModelRouting { schema, routing, router })
+}
+
+/// The key as it stands, of the form that this version knows.
+pub(crate) fn read_extension(opendipaco: &serde_json::Value) -> Result<Extension, ModelRoutingError> {
     let malformed = |reason: String| ModelRoutingError::Malformed { reason };
     match opendipaco.get("format").and_then(serde_json::Value::as_u64) {
         Some(FORMAT) => {}
         Some(found) => return Err(ModelRoutingError::NewerVersion { found }),
         None => return Err(malformed("it has no format".into())),
     }
-    let Extension { schema, routing, .. } =
-        Extension::deserialize(opendipaco).map_err(|error| malformed(error.to_string()))?;
-    check_schema(&schema)?;
-    let router = Router::new(&routing, &schema)?;
-    Ok(ModelRouting { schema, routing, router })
+    Extension::deserialize(opendipaco).map_err(|error| malformed(error.to_string()))
 }

@@ -66,6 +66,7 @@ mod run;
 mod runfile;
 mod shard;
 mod source;
+mod spec_of_model;
 mod verify;
 
 pub use assemble::{AssembleError, assemble};
@@ -95,4 +96,5 @@ pub use run::{
 };
 pub use runfile::{MAX_RUN_FILE_BYTES, RunFile, RunFileError, VolunteerSettings};
 pub use source::{Place, Record, RecordReader, RecordSource, SourceError};
+pub use spec_of_model::spec_of_model;
 pub use verify::{RoutingVerdict, verify_routing};

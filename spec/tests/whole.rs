@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use snake::{Cancel, Cell, Column, FeatureKind, Label, Model, Predictor, Value};
+use snake::{Cancel, Cell, Column, FeatureKind, Label, Model, Predictor, TrainingRows, Value};
 use spec::{
     AssembleError, Census, CsvSource, DataSpec, MemoryLimits, RoutingCheck, RunFile, ShardCache, ShardStore,
     SourcePlaces, StoreSettings, VecSource, assemble, publish, read_run_file, router_of_model, train_locally,
@@ -87,7 +87,8 @@ impl Run {
         let census = Census::take(&self.spec, description, &self.source).unwrap();
         write_whole_file(&path, |out| {
             let mut unit = |path, layer| units.take(path, layer);
-            assemble(&self.spec, description, &self.source, &census, &mut unit, out).map(|_| ())
+            assemble(&self.spec, description, &self.source, &census, &mut unit, TrainingRows::Kept, out)
+                .map(|_| ())
         })
         .unwrap();
         assert!(units.is_empty(), "every unit is asked for");
@@ -246,6 +247,7 @@ fn a_unit_with_rows_of_another_path_is_not_assembled() {
             &run.source,
             &census,
             &mut |_, _| Ok::<_, String>(first.clone()),
+            TrainingRows::Kept,
             Vec::new(),
         )
         .unwrap_err();
@@ -254,9 +256,16 @@ fn a_unit_with_rows_of_another_path_is_not_assembled() {
             "{error}"
         );
     }
-    let error =
-        assemble(&run.spec, description, &run.source, &census, &mut |_, _| Err("it is gone"), Vec::new())
-            .unwrap_err();
+    let error = assemble(
+        &run.spec,
+        description,
+        &run.source,
+        &census,
+        &mut |_, _| Err("it is gone"),
+        TrainingRows::Kept,
+        Vec::new(),
+    )
+    .unwrap_err();
     assert_eq!(error.to_string(), "unit (path 0, layer 0): it is gone");
 }
 

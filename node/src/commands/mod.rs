@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod audit;
+pub(crate) mod certify;
 pub(crate) mod coordinate;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
@@ -9,4 +10,5 @@ pub(crate) mod keygen;
 pub(crate) mod predict;
 pub(crate) mod publish;
 pub(crate) mod run;
+pub(crate) mod strip;
 pub(crate) mod train;

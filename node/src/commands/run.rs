@@ -14,12 +14,13 @@ use tokio::sync::mpsc;
 use crate::cli::RunArgs;
 use crate::commands::evaluate::{evaluate, holdout_of};
 use crate::commands::publish::{Announcement, sign, write};
+use crate::commands::strip::strip;
 use crate::commands::train::spinner;
 use crate::events::Event;
 use crate::model_rows::read_model;
 use crate::outln;
 use crate::run_files::Operated;
-use crate::{files, key_file, stopping};
+use crate::{files, key_file, model_file, stopping};
 
 /// Events of all peers that wait to be looked at; readers wait when it is full.
 const EVENTS: usize = 1024;
@@ -48,8 +49,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             () = stopping::asked() => bail!("stopped; nothing was written"),
         }
     })?;
-    let written = files::read_whole(&tally.model)?;
-    files::write_whole(&args.out, |out| Ok(out.write_all(&written)?))?;
+    if args.stripped {
+        strip(&tally.model, &args.out)?;
+    } else {
+        let mut written = std::fs::File::open(&tally.model).context("the coordinator's model")?;
+        model_file::write(&args.out, |out| Ok(std::io::copy(&mut written, out).map(|_| ())?))?;
+    }
     let seconds = start.elapsed().as_secs_f64();
     if !args.json {
         summarise(args, &operated, &published, &tally, seconds)?;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use snake::{Cancel, UnitBuckets};
+use snake::{Cancel, TrainingRows, UnitBuckets};
 use spec::{AssembleError, Census, DataSpec, LocalUnits, MissingUnit, assemble, materialise, train_locally};
 
 use crate::cli::TrainArgs;
-use crate::files;
 use crate::run_files::Operated;
 use crate::timings::Timings;
+use crate::{files, model_file};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let mut timings = Timings::start();
@@ -95,8 +95,9 @@ fn write(operated: &Operated, spec: &DataSpec, mut units: LocalUnits, args: &Tra
     let description = &operated.file.settings.source;
     let census = Census::take(spec, description, &operated.source)?;
     let mut unit = |path, layer| -> Result<UnitBuckets, MissingUnit> { units.take(path, layer) };
-    files::write_whole(&args.out, |out| {
-        assemble(spec, description, &operated.source, &census, &mut unit, out)
+    let rows = if args.stripped { TrainingRows::LeftOut } else { TrainingRows::Kept };
+    model_file::write(&args.out, |out| {
+        assemble(spec, description, &operated.source, &census, &mut unit, rows, out)
             .map(|_| ())
             .map_err(|error: AssembleError<MissingUnit>| error.into())
     })

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use protocol::{ModelHash, Unit};
-use snake::UnitBuckets;
+use snake::{TrainingRows, UnitBuckets};
 use spec::{AssembleError, RecordSource, assemble as write_model};
 
 use super::rules::Rules;
@@ -55,7 +55,7 @@ pub(crate) fn assemble(
     let written = files::write_whole(model, |out| {
         let out = Hashing { out, hasher: blake3::Hasher::new() };
         let (spec, description) = (manifest.spec(), &manifest.body().source);
-        match write_model(spec, description, source, &surveyed.census, &mut unit, out) {
+        match write_model(spec, description, source, &surveyed.census, &mut unit, TrainingRows::Kept, out) {
             Ok(out) => {
                 hash = Some(ModelHash::from_bytes(*out.hasher.finalize().as_bytes()));
                 Ok(())

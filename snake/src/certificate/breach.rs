@@ -38,7 +38,9 @@ pub enum Breach {
     #[error("bucket {bucket} has no core member (invariant 2)")]
     NoCore { bucket: usize },
     /// Two buckets with one condition.
-    #[error("bucket {bucket} has the condition of bucket {other} (invariant 1)")]
+    #[error(
+        "bucket {bucket} has the condition of bucket {other}, which takes all rows that satisfy it: no row ever comes to bucket {bucket}, and its members never vote (invariant 1)"
+    )]
     SameCondition { bucket: usize, other: usize },
     /// A null that is not the last bucket's, or where rows have to satisfy something to come to the chain.
     #[error(
@@ -51,6 +53,11 @@ pub enum Breach {
     /// A condition that would also catch rows of other shards.
     #[error("the condition of bucket {bucket} does not begin with the shard's prefix (invariant 1)")]
     Prefix { bucket: usize },
+    /// Paths in another order than that of their numbers.
+    #[error(
+        "bucket {bucket} is of an earlier path than the bucket before it: paths stand in ascending order"
+    )]
+    PathOrder { bucket: usize },
     /// A row that no condition holds for, in a layer that this chain is only a part of.
     #[error("row {row} satisfies no bucket's condition (invariant 2)")]
     Unmatched { row: u64 },
@@ -104,6 +111,72 @@ pub enum Breach {
 }
 
 impl Breach {
+    /// The bucket it is in, where it is in one.
+    #[must_use]
+    pub fn bucket(&self) -> Option<usize> {
+        match self {
+            Self::NoBucket | Self::Unmatched { .. } => None,
+            Self::Shape { bucket, .. }
+            | Self::NotFinite { bucket }
+            | Self::ForeignColumn { bucket, .. }
+            | Self::UnknownMember { bucket, .. }
+            | Self::MemberTwice { bucket, .. }
+            | Self::MemberOrder { bucket }
+            | Self::LookalikeOrder { bucket }
+            | Self::PathOrder { bucket }
+            | Self::NoCore { bucket }
+            | Self::SameCondition { bucket, .. }
+            | Self::NullCondition { bucket }
+            | Self::EmptyCondition { bucket }
+            | Self::Prefix { bucket }
+            | Self::NotRouted { bucket, .. }
+            | Self::NotCore { bucket, .. }
+            | Self::NoiseOutside { bucket, .. }
+            | Self::ClauseUnused { bucket, .. }
+            | Self::ClauseOfTwoClasses { bucket, .. }
+            | Self::ClauseTrue { bucket, .. }
+            | Self::ClauseNotListed { bucket, .. }
+            | Self::ClauseFalse { bucket, .. }
+            | Self::NoClause { bucket, .. }
+            | Self::AlwaysVotes { bucket, .. }
+            | Self::NoVote { bucket, .. } => Some(*bucket),
+        }
+    }
+
+    /// The row it shows on, where it shows on one.
+    #[must_use]
+    pub fn row(&self) -> Option<u64> {
+        match self {
+            Self::UnknownMember { row, .. }
+            | Self::MemberTwice { row, .. }
+            | Self::Unmatched { row }
+            | Self::NotRouted { row, .. }
+            | Self::NotCore { row, .. }
+            | Self::NoiseOutside { row, .. }
+            | Self::ClauseOfTwoClasses { row, .. }
+            | Self::ClauseTrue { row, .. }
+            | Self::ClauseNotListed { row, .. }
+            | Self::ClauseFalse { row, .. }
+            | Self::NoClause { row, .. }
+            | Self::AlwaysVotes { row, .. }
+            | Self::NoVote { row, .. } => Some(*row),
+            _ => None,
+        }
+    }
+
+    /// The clause it is about, where it is about one.
+    #[must_use]
+    pub fn clause(&self) -> Option<u32> {
+        match self {
+            Self::ClauseUnused { clause, .. }
+            | Self::ClauseOfTwoClasses { clause, .. }
+            | Self::ClauseTrue { clause, .. }
+            | Self::ClauseNotListed { clause, .. }
+            | Self::ClauseFalse { clause, .. } => Some(*clause),
+            _ => None,
+        }
+    }
+
     /// The invariant that is broken, from 1 to 5; 0 when the layer is not even well-formed.
     #[must_use]
     pub fn invariant(&self) -> u8 {
@@ -114,7 +187,8 @@ impl Breach {
             | Self::UnknownMember { .. }
             | Self::MemberTwice { .. }
             | Self::MemberOrder { .. }
-            | Self::LookalikeOrder { .. } => 0,
+            | Self::LookalikeOrder { .. }
+            | Self::PathOrder { .. } => 0,
             Self::SameCondition { .. }
             | Self::NullCondition { .. }
             | Self::EmptyCondition { .. }

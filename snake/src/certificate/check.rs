@@ -1,7 +1,9 @@
 //! The checks, over rows named by their place in columns.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
+use super::walk::{Condition, walk};
 use super::{Breach, Certificate};
 use crate::bucket::{Bucket, Origin};
 use crate::literal::{Clause, Literal};
@@ -21,11 +23,19 @@ pub(super) struct Ground<'a> {
     pub(super) names: Option<&'a [u64]>,
     /// Literals that hold for every row.
     pub(super) prefix: &'a [Literal],
+    /// Literals with one of which every condition begins, path by path; none: as they like.
+    pub(super) paths: &'a [Literal],
 }
 
 impl Ground<'_> {
     fn name(&self, row: u32) -> u64 {
         self.names.and_then(|names| names.get(row as usize)).copied().unwrap_or(u64::from(row))
+    }
+
+    /// Whether a row that no condition holds for is a breach: in a chain that several shards share, it would go to the
+    /// bucket of another one.
+    fn all_matched(&self) -> bool {
+        !self.prefix.is_empty() || !self.paths.is_empty()
     }
 
     fn class(&self, row: u32) -> u32 {
@@ -81,22 +91,53 @@ impl<'a> Local<'a> {
     }
 }
 
+/// What is found, up to a number of breaches.
+pub(super) struct Found {
+    pub(super) breaches: Vec<Breach>,
+    pub(super) certificate: Certificate,
+    most: usize,
+}
+
+impl Found {
+    /// Looks on until so many breaches were found.
+    pub(super) fn at_most(most: usize) -> Self {
+        Self { breaches: Vec::new(), certificate: Certificate::default(), most: most.max(1) }
+    }
+
+    fn add(&mut self, breach: Breach) -> ControlFlow<()> {
+        self.breaches.push(breach);
+        if self.breaches.len() >= self.most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// The certificate, or the first breach.
+    pub(super) fn verdict(self) -> Result<Certificate, Breach> {
+        match self.breaches.into_iter().next() {
+            Some(breach) => Err(breach),
+            None => Ok(self.certificate),
+        }
+    }
+}
+
 /// The order that training gives members and lookalikes.
-pub(super) fn training_order(ground: &Ground<'_>, buckets: &[Local<'_>]) -> Result<(), Breach> {
+pub(super) fn training_order(
+    ground: &Ground<'_>,
+    buckets: &[Local<'_>],
+    found: &mut Found,
+) -> ControlFlow<()> {
     for bucket in buckets {
         if let Some(row) = repeated(ground, bucket) {
-            return Err(Breach::MemberTwice { bucket: bucket.place, row });
+            found.add(Breach::MemberTwice { bucket: bucket.place, row })?;
         }
         let keys = bucket.members.iter().zip(bucket.origins).map(|(row, o)| (*o == Origin::Noise, *row));
         if !keys.is_sorted_by(|a, b| a < b) {
-            return Err(Breach::MemberOrder { bucket: bucket.place });
+            found.add(Breach::MemberOrder { bucket: bucket.place })?;
         }
         let all = bucket.lookalikes.len() == bucket.members.len();
         if !all || (0_u32..).zip(bucket.lookalikes.iter()).any(|(position, entry)| entry.0 != position) {
-            return Err(Breach::LookalikeOrder { bucket: bucket.place });
+            found.add(Breach::LookalikeOrder { bucket: bucket.place })?;
         }
     }
-    Ok(())
+    ControlFlow::Continue(())
 }
 
 /// A row that is a member twice.
@@ -108,79 +149,100 @@ fn repeated(ground: &Ground<'_>, bucket: &Local<'_>) -> Option<u64> {
 }
 
 /// Checks all five invariants.
-pub(super) fn invariants(mut ground: Ground<'_>, buckets: &[Local<'_>]) -> Result<Certificate, Breach> {
+pub(super) fn invariants(
+    mut ground: Ground<'_>,
+    buckets: &[Local<'_>],
+    found: &mut Found,
+) -> ControlFlow<()> {
     if buckets.is_empty() {
-        return Err(Breach::NoBucket);
+        // A path that no row came to has an empty layer.
+        return if ground.rows.is_empty() { ControlFlow::Continue(()) } else { found.add(Breach::NoBucket) };
     }
-    conditions(&ground, buckets)?;
-    known_columns(&ground, buckets)?;
+    conditions(&ground, buckets, found)?;
+    known_columns(&ground, buckets, found)?;
     let compiled: Vec<Compiled> = buckets.iter().map(|bucket| compile(&mut ground, bucket)).collect();
     let program = std::mem::take(&mut ground.program);
     let mut bound = program.bind(ground.columns);
-    let chain = compiled.iter().map(|compiled| compiled.condition.as_deref());
-    let (mut taken, rest) = bound.walk(chain, ground.rows);
-    if let Some(row) = rest.first()
-        && !ground.prefix.is_empty()
-    {
-        return Err(Breach::Unmatched { row: ground.name(*row) });
-    }
-    if let Some(last) = taken.last_mut() {
+    let chain: Vec<Condition<'_>> = buckets
+        .iter()
+        .zip(&compiled)
+        .map(|(bucket, compiled)| Condition {
+            literals: bucket.condition.unwrap_or_default(),
+            tests: &compiled.condition,
+        })
+        .collect();
+    let (mut taken, rest) = walk(&mut bound, &chain, ground.rows.to_vec());
+    if ground.all_matched() {
+        if let Some(row) = rest.first() {
+            found.add(Breach::Unmatched { row: ground.name(*row) })?;
+        }
+    } else if let Some(last) = taken.last_mut() {
         last.extend(rest);
         last.sort_unstable();
     }
-    let mut certificate = Certificate::default();
     for ((bucket, compiled), walked) in buckets.iter().zip(&compiled).zip(&taken) {
-        members(&ground, &mut bound, bucket, compiled, walked)?;
-        clauses(&ground, &mut bound, bucket, compiled)?;
-        votes(&ground, bucket)?;
-        certificate.buckets += 1;
-        certificate.core += walked.len();
-        certificate.noise += bucket.members.len() - walked.len();
-        certificate.clauses += bucket.clauses.len();
+        members(&ground, &mut bound, bucket, compiled, walked, found)?;
+        clauses(&ground, &mut bound, bucket, compiled, found)?;
+        votes(&ground, bucket, found)?;
+        found.certificate.buckets += 1;
+        found.certificate.core += bucket.origins.iter().filter(|origin| **origin == Origin::Core).count();
+        found.certificate.noise += bucket.origins.iter().filter(|origin| **origin == Origin::Noise).count();
+        found.certificate.clauses += bucket.clauses.len();
     }
-    Ok(certificate)
+    ControlFlow::Continue(())
 }
 
 /// Invariant 1.
-fn conditions(ground: &Ground<'_>, buckets: &[Local<'_>]) -> Result<(), Breach> {
+fn conditions(ground: &Ground<'_>, buckets: &[Local<'_>], found: &mut Found) -> ControlFlow<()> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut path = 0;
     for bucket in buckets {
         let place = bucket.place;
         let Some(condition) = bucket.condition else {
-            if place + 1 != buckets.len() || !ground.prefix.is_empty() {
-                return Err(Breach::NullCondition { bucket: place });
+            if place + 1 != buckets.len() || ground.all_matched() {
+                found.add(Breach::NullCondition { bucket: place })?;
             }
             continue;
         };
         if condition.is_empty() {
-            return Err(Breach::EmptyCondition { bucket: place });
+            found.add(Breach::EmptyCondition { bucket: place })?;
+            continue;
         }
         if !condition.starts_with(ground.prefix) {
-            return Err(Breach::Prefix { bucket: place });
+            found.add(Breach::Prefix { bucket: place })?;
+        } else if !ground.paths.is_empty() {
+            match ground.paths.iter().position(|literal| condition.first() == Some(literal)) {
+                None => found.add(Breach::Prefix { bucket: place })?,
+                Some(before) if before < path => found.add(Breach::PathOrder { bucket: place })?,
+                Some(this) => path = this,
+            }
         }
-        let written = serde_json::to_string(condition).map_err(|_| Breach::NotFinite { bucket: place })?;
-        if let Some(other) = seen.insert(written, place) {
-            return Err(Breach::SameCondition { bucket: place, other });
+        // Every literal was found to be finite, so that it can be written.
+        let written = serde_json::to_string(condition).unwrap_or_default();
+        if let Some(other) = seen.get(&written) {
+            found.add(Breach::SameCondition { bucket: place, other: *other })?;
+        } else {
+            seen.insert(written, place);
         }
     }
-    Ok(())
+    ControlFlow::Continue(())
 }
 
 /// Every literal is over a column of the shard, or is of the prefix.
-fn known_columns(ground: &Ground<'_>, buckets: &[Local<'_>]) -> Result<(), Breach> {
+fn known_columns(ground: &Ground<'_>, buckets: &[Local<'_>], found: &mut Found) -> ControlFlow<()> {
     for bucket in buckets {
         let literals = bucket.condition.into_iter().chain(bucket.clauses.iter().map(Vec::as_slice)).flatten();
         for literal in literals.filter(|literal| !ground.prefix.contains(literal)) {
             if literal.column == 0 || literal.column as usize > ground.columns.len() {
-                return Err(Breach::ForeignColumn { bucket: bucket.place, column: literal.column });
+                found.add(Breach::ForeignColumn { bucket: bucket.place, column: literal.column })?;
             }
         }
     }
-    Ok(())
+    ControlFlow::Continue(())
 }
 
 struct Compiled {
-    condition: Option<Tests>,
+    condition: Tests,
     clauses: Vec<Tests>,
 }
 
@@ -194,7 +256,7 @@ fn compile(ground: &mut Ground<'_>, bucket: &Local<'_>) -> Compiled {
         literals.iter().map(test).collect()
     };
     Compiled {
-        condition: bucket.condition.map(&mut tests),
+        condition: tests(bucket.condition.unwrap_or_default()),
         clauses: bucket.clauses.iter().map(|clause| tests(clause)).collect(),
     }
 }
@@ -206,27 +268,28 @@ fn members(
     bucket: &Local<'_>,
     compiled: &Compiled,
     walked: &[u32],
-) -> Result<(), Breach> {
+    found: &mut Found,
+) -> ControlFlow<()> {
     let place = bucket.place;
     if let Some(row) = repeated(ground, bucket) {
-        return Err(Breach::MemberTwice { bucket: place, row });
+        found.add(Breach::MemberTwice { bucket: place, row })?;
     }
     let core = bucket.of(Origin::Core);
     if let Some(row) = first_not_in(&core, walked) {
-        return Err(Breach::NotRouted { bucket: place, row: ground.name(row) });
+        found.add(Breach::NotRouted { bucket: place, row: ground.name(row) })?;
     }
     if let Some(row) = first_not_in(walked, &core) {
-        return Err(Breach::NotCore { bucket: place, row: ground.name(row) });
+        found.add(Breach::NotCore { bucket: place, row: ground.name(row) })?;
     }
     if core.is_empty() {
-        return Err(Breach::NoCore { bucket: place });
+        found.add(Breach::NoCore { bucket: place })?;
     }
     let noise = bucket.of(Origin::Noise);
     let mut inside = noise.clone();
-    bound.all_true(compiled.condition.as_deref().unwrap_or(&[]), &mut inside);
+    bound.all_true(&compiled.condition, &mut inside);
     match first_not_in(&noise, &inside) {
-        Some(row) => Err(Breach::NoiseOutside { bucket: place, row: ground.name(row) }),
-        None => Ok(()),
+        Some(row) => found.add(Breach::NoiseOutside { bucket: place, row: ground.name(row) }),
+        None => ControlFlow::Continue(()),
     }
 }
 
@@ -236,7 +299,8 @@ fn clauses(
     bound: &mut Bound<'_>,
     bucket: &Local<'_>,
     compiled: &Compiled,
-) -> Result<(), Breach> {
+    found: &mut Found,
+) -> ControlFlow<()> {
     let place = bucket.place;
     let mut listed: Vec<Vec<u32>> = vec![Vec::new(); bucket.clauses.len()];
     for (position, conditions) in bucket.lookalikes.iter() {
@@ -249,43 +313,40 @@ fn clauses(
     }
     let mut members = bucket.members.clone();
     members.sort_unstable();
-    let mut found = Vec::with_capacity(members.len());
+    let mut false_on = Vec::with_capacity(members.len());
     for ((clause, tests), mut listed) in (0_u32..).zip(&compiled.clauses).zip(listed) {
         listed.sort_unstable();
         listed.dedup();
         let Some(first) = listed.first().copied() else {
-            return Err(Breach::ClauseUnused { bucket: place, clause });
+            found.add(Breach::ClauseUnused { bucket: place, clause })?;
+            continue;
         };
         let class = ground.class(first);
         if let Some(other) = listed.iter().find(|row| ground.class(**row) != class) {
-            return Err(Breach::ClauseOfTwoClasses {
-                bucket: place,
-                clause,
-                row: ground.name(first),
-                other: ground.name(*other),
-            });
+            let (row, other) = (ground.name(first), ground.name(*other));
+            found.add(Breach::ClauseOfTwoClasses { bucket: place, clause, row, other })?;
         }
-        found.clear();
-        found.extend_from_slice(&members);
-        bound.all_false(tests, &mut found);
-        if let Some(row) = first_not_in(&listed, &found) {
-            return Err(Breach::ClauseTrue { bucket: place, clause, row: ground.name(row) });
+        false_on.clear();
+        false_on.extend_from_slice(&members);
+        bound.all_false(tests, &mut false_on);
+        if let Some(row) = first_not_in(&listed, &false_on) {
+            found.add(Breach::ClauseTrue { bucket: place, clause, row: ground.name(row) })?;
         }
-        if let Some(row) = first_not_in(&found, &listed) {
+        if let Some(row) = first_not_in(&false_on, &listed) {
             let own = ground.class(row) == class;
             let row = ground.name(row);
-            return Err(if own {
+            found.add(if own {
                 Breach::ClauseNotListed { bucket: place, clause, row }
             } else {
                 Breach::ClauseFalse { bucket: place, clause, row }
-            });
+            })?;
         }
     }
-    Ok(())
+    ControlFlow::Continue(())
 }
 
 /// Invariant 5.
-fn votes(ground: &Ground<'_>, bucket: &Local<'_>) -> Result<(), Breach> {
+fn votes(ground: &Ground<'_>, bucket: &Local<'_>, found: &mut Found) -> ControlFlow<()> {
     let place = bucket.place;
     let mut conditions = vec![Conditions::none(bucket.lookalikes); bucket.members.len()];
     for (position, listed) in bucket.lookalikes.iter() {
@@ -300,17 +361,17 @@ fn votes(ground: &Ground<'_>, bucket: &Local<'_>) -> Result<(), Breach> {
     for (row, listed) in bucket.members.iter().zip(&conditions) {
         let row = ground.name(*row);
         if several && listed.clone().any(<[u32]>::is_empty) {
-            return Err(Breach::AlwaysVotes { bucket: place, row });
+            return found.add(Breach::AlwaysVotes { bucket: place, row });
         }
         if several && listed.len() == 0 {
-            return Err(Breach::NoClause { bucket: place, row });
+            return found.add(Breach::NoClause { bucket: place, row });
         }
         // A member's own clauses are false on it, so that a member with a condition votes for itself.
         if !several && !anybody && listed.len() == 0 {
-            return Err(Breach::NoVote { bucket: place, row });
+            return found.add(Breach::NoVote { bucket: place, row });
         }
     }
-    Ok(())
+    ControlFlow::Continue(())
 }
 
 /// The first of `rows` that is not in `others`; both ascending.

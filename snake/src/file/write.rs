@@ -1,27 +1,33 @@
 //! Writing a model, piece by piece: nothing of the document is held but the target values.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
 
 use crate::bucket::{Bucket, Origin};
-use crate::literal::{Clause, Literal};
-use crate::lookalikes::Lookalikes;
 use crate::model::{BucketFault, FORMAT_VERSION, Head, Model, ModelError, check_layer};
 use crate::schema::{FeatureKind, Label, TargetKind};
 use crate::value::Value;
 
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 256 * 1024;
+
 /// Writes a model file from its rows and layers as they come: rows first, then layers, then [`finish`](Self::finish).
 ///
-/// The same calls write the same bytes. A writer that is dropped before `finish` leaves half a document: write to a
-/// temporary name and rename.
+/// The same calls write the same bytes. They are gathered here, so `out` need not be buffered. A writer that is dropped
+/// before `finish` leaves half a document: write to a temporary name and rename.
 #[derive(Debug)]
 pub struct ModelWriter<W: Write> {
     out: W,
+    /// What is not written yet.
+    buffer: Vec<u8>,
     head: Head,
-    targets: Vec<Label>,
+    /// Per feature, its name as a key, with the comma before and the colon behind.
+    keys: Vec<Vec<u8>>,
+    targets: Targets,
     layers: usize,
     stage: Stage,
 }
@@ -39,9 +45,19 @@ impl<W: Write> ModelWriter<W> {
     /// [`ModelError`] when a name stands twice in the header or the writer fails.
     pub fn new(out: W, head: Head) -> Result<Self, ModelError> {
         head.check()?;
-        let mut writer = Self { out, head, targets: Vec::new(), layers: 0, stage: Stage::Rows };
-        json(&mut writer.out, "{\"version\":", FORMAT_VERSION)?;
-        json(&mut writer.out, ",\"stripped\":", &writer.head.stripped)?;
+        let mut keys = Vec::with_capacity(head.features.len());
+        for feature in &head.features {
+            let mut key = vec![b','];
+            push_json(&mut key, &feature.name)?;
+            key.push(b':');
+            keys.push(key);
+        }
+        let targets = Targets::default();
+        let buffer = Vec::with_capacity(BUFFER);
+        let mut writer = Self { out, buffer, head, keys, targets, layers: 0, stage: Stage::Rows };
+        writer.json("{\"version\":", FORMAT_VERSION)?;
+        let stripped = writer.head.stripped;
+        writer.json(",\"stripped\":", &stripped)?;
         writer.raw(",\"population\":[")?;
         Ok(writer)
     }
@@ -69,14 +85,33 @@ impl<W: Write> ModelWriter<W> {
                 let width = self.head.features.len();
                 return refuse(format!("has {} values, the header has {width} features", cells.len()));
             }
-            let row = Row { head: &self.head, cells, target: &target };
-            if let Some(column) = row.misfit() {
-                return refuse(format!("has a value that does not fit column {column:?}"));
+            let mut cells = self.head.features.iter().zip(cells);
+            if let Some((feature, _)) = cells.find(|(feature, cell)| !fits(feature.kind, cell)) {
+                return refuse(format!("has a value that does not fit column {:?}", feature.name));
             }
-            json(&mut self.out, if number == 0 { "" } else { "," }, &row)?;
         }
-        self.targets.push(target);
-        Ok(())
+        if self.head.stripped {
+            return self.targets.push(&target, &mut Vec::new());
+        }
+        self.buffer.extend_from_slice(if number == 0 { b"{" } else { b",{" });
+        push_json(&mut self.buffer, &self.head.target)?;
+        self.buffer.push(b':');
+        self.targets.push(&target, &mut self.buffer)?;
+        for (key, cell) in self.keys.iter().zip(cells) {
+            match cell {
+                Value::Missing => {}
+                Value::Number(value) => {
+                    self.buffer.extend_from_slice(key);
+                    push_json(&mut self.buffer, value)?;
+                }
+                Value::Text(value) => {
+                    self.buffer.extend_from_slice(key);
+                    push_json(&mut self.buffer, value)?;
+                }
+            }
+        }
+        self.buffer.push(b'}');
+        self.flush_if_full()
     }
 
     fn end_rows(&mut self) -> Result<(), ModelError> {
@@ -84,18 +119,25 @@ impl<W: Write> ModelWriter<W> {
             return Ok(());
         }
         self.stage = Stage::Layers;
-        if self.targets.is_empty() {
+        if self.targets.len() == 0 {
             return Err(ModelError::Unwritable("a model needs at least one training row".into()));
         }
         let mut header = vec![self.head.target.as_str()];
         header.extend(self.head.features.iter().map(|feature| feature.name.as_str()));
-        json(&mut self.out, "],\"header\":", &header)?;
-        json(&mut self.out, ",\"target\":", &self.head.target)?;
-        json(&mut self.out, ",\"targets\":", &self.targets)?;
+        push_lead(&mut self.buffer, "],\"header\":", &header)?;
+        push_lead(&mut self.buffer, ",\"target\":", &self.head.target)?;
+        self.raw(",\"targets\":[")?;
+        for row in 0..self.targets.len() {
+            if row > 0 {
+                self.buffer.push(b',');
+            }
+            self.targets.write(row, &mut self.buffer)?;
+            self.flush_if_full()?;
+        }
         let mut datatypes = vec![DataType::Target(self.head.target_kind)];
         datatypes.extend(self.head.features.iter().map(|feature| DataType::Feature(feature.kind)));
-        json(&mut self.out, ",\"datatypes\":", &datatypes)?;
-        json(&mut self.out, ",\"config\":", &self.head.config)?;
+        push_lead(&mut self.buffer, "],\"datatypes\":", &datatypes)?;
+        push_lead(&mut self.buffer, ",\"config\":", &self.head.config)?;
         self.raw(",\"layers\":[")
     }
 
@@ -125,11 +167,80 @@ impl<W: Write> ModelWriter<W> {
                     fault: BucketFault::ElseNotLast,
                 });
             }
-            json(&mut self.out, if place == 0 { "" } else { "," }, &FileBucket::new(bucket))?;
+            if place > 0 {
+                self.buffer.push(b',');
+            }
+            self.bucket(bucket)?;
             place += 1;
         }
         self.layers += 1;
         self.raw("]")
+    }
+
+    /// A bucket, a literal or a number at a time.
+    fn bucket(&mut self, bucket: &Bucket<u32>) -> Result<(), ModelError> {
+        match &bucket.condition {
+            None => self.raw("{\"condition\":null")?,
+            Some(literals) => {
+                self.raw("{\"condition\":[")?;
+                self.list(literals, push_json)?;
+            }
+        }
+        self.raw(",\"members\":[")?;
+        self.list(&bucket.members, |buffer, member| {
+            push_number(buffer, *member);
+            Ok(())
+        })?;
+        self.raw(",\"origins\":[")?;
+        self.list(&bucket.origins, |buffer, origin| {
+            buffer.extend_from_slice(match origin {
+                Origin::Core => b"\"c\"",
+                Origin::Noise => b"\"n\"",
+            });
+            Ok(())
+        })?;
+        self.raw(",\"clauses\":[")?;
+        for (number, clause) in bucket.clauses.iter().enumerate() {
+            self.buffer.extend_from_slice(if number == 0 { b"[" } else { b",[" });
+            self.list(clause, push_json)?;
+        }
+        self.raw("],\"lookalikes\":{")?;
+        for (number, (position, conditions)) in bucket.lookalikes.iter().enumerate() {
+            let buffer = &mut self.buffer;
+            buffer.extend_from_slice(if number == 0 { b"\"" } else { b",\"" });
+            push_number(buffer, position);
+            buffer.extend_from_slice(b"\":[");
+            for (number, condition) in conditions.enumerate() {
+                buffer.extend_from_slice(if number == 0 { b"[" } else { b",[" });
+                for (number, clause) in condition.iter().enumerate() {
+                    if number > 0 {
+                        buffer.push(b',');
+                    }
+                    push_number(buffer, *clause);
+                }
+                buffer.push(b']');
+            }
+            buffer.push(b']');
+            self.flush_if_full()?;
+        }
+        self.raw("}}")
+    }
+
+    /// The items of a list, and its end.
+    fn list<T>(
+        &mut self,
+        items: &[T],
+        push: impl Fn(&mut Vec<u8>, &T) -> Result<(), ModelError>,
+    ) -> Result<(), ModelError> {
+        for (number, item) in items.iter().enumerate() {
+            if number > 0 {
+                self.buffer.push(b',');
+            }
+            push(&mut self.buffer, item)?;
+            self.flush_if_full()?;
+        }
+        self.buffer.push(b']');
+        Ok(())
     }
 
     /// Ends the document and gives the flushed writer back.
@@ -138,24 +249,122 @@ impl<W: Write> ModelWriter<W> {
     /// [`ModelError`] when there was no row or the writer fails.
     pub fn finish(mut self) -> Result<W, ModelError> {
         self.end_rows()?;
-        json(&mut self.out, "],\"log\":", &self.head.log)?;
+        push_lead(&mut self.buffer, "],\"log\":", &self.head.log)?;
         if let Some(ours) = &self.head.opendipaco {
-            json(&mut self.out, ",\"opendipaco\":", ours)?;
+            push_lead(&mut self.buffer, ",\"opendipaco\":", ours)?;
         }
         self.raw("}")?;
+        self.out.write_all(&self.buffer).map_err(ModelError::Write)?;
         self.out.flush().map_err(ModelError::Write)?;
         Ok(self.out)
     }
 
     fn raw(&mut self, text: &str) -> Result<(), ModelError> {
-        self.out.write_all(text.as_bytes()).map_err(ModelError::Write)
+        self.buffer.extend_from_slice(text.as_bytes());
+        self.flush_if_full()
+    }
+
+    fn json<T: Serialize + ?Sized>(&mut self, lead: &str, value: &T) -> Result<(), ModelError> {
+        push_lead(&mut self.buffer, lead, value)
+    }
+
+    #[inline]
+    fn flush_if_full(&mut self) -> Result<(), ModelError> {
+        if self.buffer.len() >= BUFFER {
+            self.out.write_all(&self.buffer).map_err(ModelError::Write)?;
+            self.buffer.clear();
+        }
+        Ok(())
     }
 }
 
-/// Writes what leads to a value, then the value.
-fn json<T: Serialize + ?Sized>(out: &mut impl Write, lead: &str, value: &T) -> Result<(), ModelError> {
-    out.write_all(lead.as_bytes()).map_err(ModelError::Write)?;
-    serde_json::to_writer(out, value).map_err(write_error)
+fn push_json<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) -> Result<(), ModelError> {
+    serde_json::to_writer(buffer, value).map_err(|error| ModelError::Unwritable(error.to_string()))
+}
+
+/// What leads to a value, then the value.
+fn push_lead<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, lead: &str, value: &T) -> Result<(), ModelError> {
+    buffer.extend_from_slice(lead.as_bytes());
+    push_json(buffer, value)
+}
+
+/// A whole number in decimal digits.
+fn push_number(buffer: &mut Vec<u8>, mut number: u32) {
+    let mut digits = [0; 10];
+    let mut start = digits.len();
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    buffer.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+/// The target values: numbers, or each different value as it is written once.
+#[derive(Debug, Default)]
+struct Targets {
+    numbers: Vec<f64>,
+    /// Per row, its place in `written`.
+    codes: Vec<u32>,
+    written: Vec<Arc<[u8]>>,
+    known: HashMap<Arc<[u8]>, u32>,
+}
+
+impl Targets {
+    fn len(&self) -> usize {
+        // A model of whole numbers may begin with numbers that are none: these come first.
+        self.numbers.len() + self.codes.len()
+    }
+
+    /// Adds a row's, and writes it.
+    fn push(&mut self, target: &Label, out: &mut Vec<u8>) -> Result<(), ModelError> {
+        let start = out.len();
+        push_json(out, target)?;
+        if let Label::Number(value) = target
+            && self.codes.is_empty()
+        {
+            self.numbers.push(*value);
+            return Ok(());
+        }
+        let target = out.get(start..).unwrap_or_default();
+        let code = match self.known.get(target) {
+            Some(code) => *code,
+            None => {
+                // As many as rows at most, which a u32 counts.
+                #[allow(clippy::cast_possible_truncation)]
+                let code = self.written.len() as u32;
+                let target: Arc<[u8]> = target.into();
+                self.known.insert(Arc::clone(&target), code);
+                self.written.push(target);
+                code
+            }
+        };
+        self.codes.push(code);
+        Ok(())
+    }
+
+    fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), ModelError> {
+        let number = self.numbers.get(row);
+        if let Some(number) = number {
+            return push_json(out, number);
+        }
+        let code = row.checked_sub(self.numbers.len()).and_then(|row| self.codes.get(row));
+        if let Some(written) = code.and_then(|code| self.written.get(*code as usize)) {
+            out.extend_from_slice(written);
+        }
+        Ok(())
+    }
+}
+
+fn fits(kind: FeatureKind, cell: &Value<'_>) -> bool {
+    match cell {
+        Value::Missing => true,
+        Value::Number(x) => kind == FeatureKind::Number && x.is_finite(),
+        Value::Text(_) => kind == FeatureKind::Text,
+    }
 }
 
 impl Model {
@@ -186,10 +395,6 @@ impl Model {
     }
 }
 
-fn write_error(error: serde_json::Error) -> ModelError {
-    if error.is_io() { ModelError::Write(error.into()) } else { ModelError::Unwritable(error.to_string()) }
-}
-
 fn moved(error: ModelError, place: usize) -> ModelError {
     match error {
         ModelError::Bucket { layer, fault, .. } => ModelError::Bucket { layer, bucket: place, fault },
@@ -214,73 +419,9 @@ fn target_value(kind: TargetKind, target: Label) -> Option<Label> {
     }
 }
 
-/// A row of `population`. A value that is missing has no key.
-struct Row<'a> {
-    head: &'a Head,
-    cells: &'a [Value<'a>],
-    target: &'a Label,
-}
-
-impl Row<'_> {
-    fn misfit(&self) -> Option<&str> {
-        let fits = |kind: FeatureKind, cell: &Value<'_>| match cell {
-            Value::Missing => true,
-            Value::Number(x) => kind == FeatureKind::Number && x.is_finite(),
-            Value::Text(_) => kind == FeatureKind::Text,
-        };
-        let mut cells = self.head.features.iter().zip(self.cells);
-        cells.find(|(feature, cell)| !fits(feature.kind, cell)).map(|(feature, _)| feature.name.as_str())
-    }
-}
-
-impl Serialize for Row<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&self.head.target, self.target)?;
-        for (feature, cell) in self.head.features.iter().zip(self.cells) {
-            match cell {
-                Value::Missing => {}
-                Value::Number(value) => map.serialize_entry(&feature.name, value)?,
-                Value::Text(value) => map.serialize_entry(&feature.name, value)?,
-            }
-        }
-        map.end()
-    }
-}
-
 #[derive(Serialize)]
 #[serde(untagged)]
 enum DataType {
     Target(TargetKind),
     Feature(FeatureKind),
-}
-
-/// A bucket in the file's order of keys.
-#[derive(Serialize)]
-struct FileBucket<'a> {
-    condition: &'a Option<Vec<Literal>>,
-    members: &'a [u32],
-    origins: &'a [Origin],
-    clauses: &'a [Clause],
-    lookalikes: FileLookalikes<'a>,
-}
-
-impl<'a> FileBucket<'a> {
-    fn new(bucket: &'a Bucket<u32>) -> Self {
-        Self {
-            condition: &bucket.condition,
-            members: &bucket.members,
-            origins: &bucket.origins,
-            clauses: &bucket.clauses,
-            lookalikes: FileLookalikes(&bucket.lookalikes),
-        }
-    }
-}
-
-struct FileLookalikes<'a>(&'a Lookalikes);
-
-impl Serialize for FileLookalikes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter())
-    }
 }

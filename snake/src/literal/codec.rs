@@ -229,6 +229,10 @@ impl<'de> Deserialize<'de> for Literal {
     }
 }
 
+/// A kind's name, not copied where it need not be: a large model has a million of them.
+#[derive(serde::Deserialize)]
+struct Kind<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
 struct LiteralVisitor;
 
 impl<'de> Visitor<'de> for LiteralVisitor {
@@ -243,7 +247,7 @@ impl<'de> Visitor<'de> for LiteralVisitor {
         let column = seq.next_element()?.ok_or_else(|| short(0))?;
         let value: Json = seq.next_element()?.ok_or_else(|| short(1))?;
         let negated = seq.next_element()?.ok_or_else(|| short(2))?;
-        let kind: String = seq.next_element()?.ok_or_else(|| short(3))?;
+        let Kind(kind) = seq.next_element()?.ok_or_else(|| short(3))?;
         if seq.next_element::<de::IgnoredAny>()?.is_some() {
             return Err(short(5));
         }

@@ -4,12 +4,10 @@
 //! text a stretch of it. The sets of the prefixes of every `step` members are kept (the ladder), so a set is a copy of
 //! one rung and at most `step` bits.
 
-use memchr::memmem::Finder;
-
-use super::draft::{Draft, DraftTest, check};
+use super::draft::{Draft, Shape, check};
 use super::error::TrainError;
 use super::oppose::{conflict, draw_differing, oppose, oppose_in};
-use super::prepared::{FeatureView, Prepared, TextMeasure};
+use super::prepared::{FeatureView, Prepared};
 use crate::bits;
 use crate::cancel::Cancel;
 use crate::stream::Stream;
@@ -17,8 +15,6 @@ use crate::stream::Stream;
 /// Fewest members between two rungs, and most rungs.
 const STEP: usize = 32;
 const RUNGS: usize = 64;
-/// Axes per feature: its values, and two measures of a text.
-const AXES: usize = 3;
 /// Up to this many features, all of them are compared to draw one in which two rows differ.
 const FEW: usize = 64;
 /// Texts searched between two looks at the cancel flag.
@@ -62,7 +58,7 @@ struct Scratch {
 impl<'a> Local<'a> {
     pub(super) fn new(prepared: &'a Prepared) -> Self {
         let mut axes = Vec::new();
-        axes.resize_with(prepared.feature_count() * AXES, Axis::default);
+        axes.resize_with(prepared.feature_count() * prepared.slots(), Axis::default);
         Self {
             prepared,
             rows: Vec::new(),
@@ -117,34 +113,25 @@ impl<'a> Local<'a> {
     /// [`TrainError::Cancelled`].
     pub(super) fn test(&mut self, draft: &Draft, out: &mut [u64], cancel: &Cancel) -> Result<(), TrainError> {
         out.fill(0);
-        match (draft.test, self.prepared.view(draft.feature)) {
-            (DraftTest::Number(threshold), FeatureView::Number { ranks, distinct }) => {
-                let axis = self.axis(draft.feature, 0, |row| ranks[row as usize]);
+        match (draft.shape(self.prepared), self.prepared.view(draft.feature)) {
+            (Shape::Value(threshold), FeatureView::Number(feature)) => {
+                let distinct = &feature.values.distinct;
+                let axis = self.axis(draft.feature, 0);
                 axis.below(out, |key| distinct[key as usize] < threshold);
             }
-            (DraftTest::Measure(measure, threshold), FeatureView::Text { column, measures }) => {
-                let values = &measures[measure as usize];
-                let slot = match measure {
-                    TextMeasure::Length => 1,
-                    TextMeasure::Characters => 2,
-                };
-                let axis = self.axis(draft.feature, slot, |row| values[column.codes[row as usize] as usize]);
-                axis.below(out, |key| f64::from(key) < threshold);
+            (Shape::Keys { slot, from, to }, _) => {
+                let axis = self.axis(draft.feature, slot);
+                let place = |border: u32| axis.keys.partition_point(|&key| key < border);
+                let from = if from == 0 { 0 } else { place(from) };
+                axis.groups(from, place(to), out);
             }
-            (DraftTest::Equals { code }, FeatureView::Text { column, .. }) => {
-                let axis = self.axis(draft.feature, 0, |row| column.codes[row as usize]);
-                if let Ok(group) = axis.keys.binary_search(&code) {
-                    axis.groups(group, group + 1, out);
-                }
-            }
-            (DraftTest::Contains { .. }, FeatureView::Text { column, .. }) => {
-                let finder = Finder::new(draft.text(self.prepared));
-                let axis = self.axis(draft.feature, 0, |row| column.codes[row as usize]);
+            (Shape::Entries(entries), FeatureView::Text { column, .. }) => {
+                let axis = self.axis(draft.feature, 0);
                 let mut group = 0;
                 for chunk in axis.keys.chunks(CHUNK) {
                     check(cancel)?;
                     for &key in chunk {
-                        if finder.find(column.dictionary[key as usize].as_bytes()).is_some() {
+                        if entries.holds(key, &column.dictionary) {
                             axis.groups(group, group + 1, out);
                         }
                         group += 1;
@@ -157,12 +144,17 @@ impl<'a> Local<'a> {
         Ok(())
     }
 
-    /// The members sorted along a feature's axis, by the key of each row.
-    fn axis(&mut self, feature: u32, slot: usize, key: impl Fn(u32) -> u32) -> &Axis {
-        let index = feature as usize * AXES + slot;
+    /// The members sorted along one of a feature's axes.
+    fn axis(&mut self, feature: u32, slot: usize) -> &Axis {
+        let index = feature as usize * self.prepared.slots() + slot;
         let axis = &mut self.axes[index];
         if !axis.built {
-            axis.build(&self.rows, &mut self.scratch, key);
+            match self.prepared.view(feature).keys(slot) {
+                (codes, None) => axis.build(&self.rows, &mut self.scratch, |row| codes[row as usize]),
+                (codes, Some(keys)) => {
+                    axis.build(&self.rows, &mut self.scratch, |row| keys[codes[row as usize] as usize]);
+                }
+            }
             self.built.push(index);
         }
         axis

@@ -1,0 +1,96 @@
+//! Literals between two different numbers of a column.
+
+use super::draft::DraftTest;
+use super::family::NumberFamily;
+use super::numbers::{DIGITS, NumberFeature, Scale};
+use super::oppose::{Drawn, between};
+use crate::literal::Measure;
+use crate::stream::Stream;
+
+/// Two different numbers of a column, by rank.
+struct Numbers<'a> {
+    feature: &'a NumberFeature,
+    ranks: (u32, u32),
+    yes: f64,
+    no: f64,
+}
+
+/// A literal that is true for the row `yes` and false for the row `no`, which have different numbers.
+pub(super) fn number(feature: &NumberFeature, stream: &mut Stream, yes: u32, no: u32) -> Drawn {
+    let ranks = (feature.values.ranks[yes as usize], feature.values.ranks[no as usize]);
+    let [yes, no] = [ranks.0, ranks.1].map(|rank| feature.values.distinct[rank as usize]);
+    let numbers = Numbers { feature, ranks, yes, no };
+    let mix = &feature.mix;
+    let family = mix.only().or_else(|| mix.at(stream.below(mix.total())));
+    let drawn = match family {
+        None | Some(NumberFamily::Value) => None,
+        Some(NumberFamily::Standard) => feature.standard_scale().and_then(|scale| numbers.scaled(scale)),
+        Some(NumberFamily::Logarithm) => numbers.scaled(Scale::Measure(Measure::Nl)),
+        Some(NumberFamily::Digits) => numbers.digits(),
+        Some(NumberFamily::Zero) => numbers.zero(),
+        Some(NumberFamily::Range) => numbers.range(),
+    };
+    drawn.unwrap_or_else(|| (yes > no, DraftTest::Number(between(yes.min(no), yes.max(no)))))
+}
+
+impl Numbers<'_> {
+    /// A threshold half way between the measures of the two.
+    fn scaled(&self, scale: Scale) -> Option<Drawn> {
+        let (yes, no) = (scale.of(self.yes), scale.of(self.no));
+        // Rounding may make them the same, or nearly so.
+        if !(yes < no || no < yes) || (yes < no) != (self.yes < self.no) {
+            return None;
+        }
+        let threshold = between(yes.min(no), yes.max(no));
+        let border = self.feature.border(scale, threshold, scale.inverse(threshold))?;
+        Some((yes > no, DraftTest::Scaled { scale, threshold, border }))
+    }
+
+    fn digits(&self) -> Option<Drawn> {
+        let digits = self.feature.digits.as_ref()?;
+        measured(Measure::Nd, DIGITS, digits, self.ranks.0, self.ranks.1)
+    }
+
+    #[allow(clippy::float_cmp)] // 0 is what the kind is about
+    fn zero(&self) -> Option<Drawn> {
+        match (self.yes == 0.0, self.no == 0.0) {
+            (true, _) => Some((false, DraftTest::Zero { rank: self.ranks.0 })),
+            (_, true) => Some((true, DraftTest::Zero { rank: self.ranks.1 })),
+            _ => None,
+        }
+    }
+
+    /// Outside a range around `no` that ends half way to `yes` and is as wide on the other side.
+    fn range(&self) -> Option<Drawn> {
+        let middle = self.yes * 0.5 + self.no * 0.5;
+        let reach = (middle - self.no).abs();
+        let (low, high) = (self.no - reach, self.no + reach);
+        let inside = |x: f64| low < x && x <= high;
+        if !(low.is_finite() && high.is_finite() && inside(self.no) && !inside(self.yes)) {
+            return None;
+        }
+        let distinct = &self.feature.values.distinct;
+        #[allow(clippy::cast_possible_truncation)] // a table has at most u32::MAX rows
+        let rank = |end: f64| distinct.partition_point(|&x| x <= end) as u32;
+        Some((true, DraftTest::Range { low, high, from: rank(low), to: rank(high) }))
+    }
+}
+
+/// A threshold half way between the measures of two places of a ranked list, on this axis; `None` where they are the
+/// same.
+pub(super) fn measured(
+    measure: Measure,
+    slot: usize,
+    ranked: &super::ranked::Ranked,
+    yes: u32,
+    no: u32,
+) -> Option<Drawn> {
+    let (yes, no) = (ranked.value(yes), ranked.value(no));
+    if !(yes < no || no < yes) {
+        return None;
+    }
+    let threshold = between(yes.min(no), yes.max(no));
+    let border = ranked.border(threshold);
+    let slot = u8::try_from(slot).ok()?;
+    Some((yes > no, DraftTest::Measured { measure, slot, threshold, border }))
+}

@@ -41,8 +41,12 @@ pub(super) struct Workshop<'a> {
     own: Vec<u64>,
     others: Vec<u64>,
     open: Vec<u64>,
+    open_sums: Vec<u32>,
     /// (member, clause): the clauses that each member makes false.
     consequences: Vec<(u32, u32)>,
+    /// The clauses of these by member, and where each member's end.
+    dealt: Vec<u32>,
+    ends: Vec<u32>,
     clause: Draftsman,
 }
 
@@ -52,8 +56,9 @@ struct Draftsman {
     drafts: Vec<Draft>,
     /// Per draft, the set of the members on which it is true.
     sets: Vec<u64>,
-    /// Members of other classes on which no draft is true yet.
+    /// Members of other classes on which no draft is true yet, and their numbers up to and with each block.
     uncovered: Vec<u64>,
+    sums: Vec<u32>,
     /// Members of the class on which every draft is false.
     consequence: Vec<u64>,
     candidate: Vec<u64>,
@@ -90,7 +95,10 @@ impl<'a> Workshop<'a> {
             own: Vec::new(),
             others: Vec::new(),
             open: Vec::new(),
+            open_sums: Vec::new(),
             consequences: Vec::new(),
+            dealt: Vec::new(),
+            ends: Vec::new(),
             clause: Draftsman::default(),
         }
     }
@@ -129,22 +137,37 @@ impl<'a> Workshop<'a> {
 
     /// Per member its clauses, ascending, each as a condition of its own.
     fn lookalikes(&mut self, members: usize) -> Lookalikes {
-        self.consequences.sort_unstable();
+        // Clauses come in ascending order, so they only have to be dealt out.
+        self.ends.clear();
+        self.ends.resize(members + 1, 0);
+        for &(member, _) in &self.consequences {
+            self.ends[member as usize + 1] += 1;
+        }
+        for member in 0..members {
+            self.ends[member + 1] += self.ends[member];
+        }
+        self.dealt.clear();
+        self.dealt.resize(self.consequences.len(), 0);
+        for &(member, clause) in &self.consequences {
+            let place = &mut self.ends[member as usize];
+            self.dealt[*place as usize] = clause;
+            *place += 1;
+        }
         let mut lookalikes = Lookalikes::with_capacity(members, self.consequences.len());
-        let mut listed = self.consequences.iter().peekable();
-        for member in (0_u32..).take(members) {
+        let mut start = 0;
+        for (member, &end) in (0_u32..).zip(&self.ends[..members]) {
             lookalikes.begin(member);
-            while let Some((_, clause)) = listed.next_if(|(of, _)| *of == member) {
-                lookalikes.push(&[*clause]);
-            }
+            self.dealt[start as usize..end as usize].iter().for_each(|&clause| lookalikes.push(&[clause]));
+            start = end;
         }
         lookalikes
     }
 
     fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
         self.open.clone_from(&self.own);
-        let mut left = bits::count(&self.open);
-        while let Some(target) = bits::nth(&self.open, stream.below(left)) {
+        self.open_sums.resize(self.open.len(), 0);
+        let mut left = bits::sum_up(&self.open, &mut self.open_sums);
+        while let Some(target) = bits::nth(&self.open, &self.open_sums, stream.below(left)) {
             self.cover(target, stream)?;
             self.prune();
             #[allow(clippy::cast_possible_truncation)] // at most one clause per member
@@ -154,7 +177,7 @@ impl<'a> Workshop<'a> {
                 self.consequences.push((self.by_class[place].1, index));
             }
             bits::remove_all(&mut self.open, &self.clause.consequence);
-            left = bits::count(&self.open);
+            left = bits::sum_up(&self.open, &mut self.open_sums);
         }
         Ok(())
     }
@@ -172,17 +195,17 @@ impl<'a> Workshop<'a> {
         clause.consequence.clone_from(&self.own);
         clause.candidate.resize(words, 0);
         clause.best.resize(words, 0);
-        let mut left = bits::count(&clause.uncovered);
+        clause.sums.resize(words, 0);
+        let mut left = bits::sum_up(&clause.uncovered, &mut clause.sums);
         while left > 0 {
             let mut best: Option<(u64, Draft)> = None;
             for _ in 0..self.lookahead {
                 check(self.cancel)?;
-                let Some(opposed) = bits::nth(&clause.uncovered, stream.below(left)) else { break };
+                let Some(opposed) = bits::nth(&clause.uncovered, &clause.sums, stream.below(left)) else {
+                    break;
+                };
                 let draft = self.local.oppose(stream, opposed, target)?;
-                self.local.test(&draft, &mut clause.candidate, self.cancel)?;
-                if draft.negated {
-                    bits::complement(&mut clause.candidate);
-                }
+                self.local.set(&draft, &mut clause.candidate, self.cancel)?;
                 let score = clause.score(&self.blocks);
                 if best.is_none_or(|(highest, _)| score > highest) {
                     best = Some((score, draft));
@@ -194,7 +217,7 @@ impl<'a> Workshop<'a> {
             bits::remove_all(&mut clause.consequence, &clause.best);
             clause.drafts.push(draft);
             clause.sets.extend_from_slice(&clause.best);
-            left = bits::count(&clause.uncovered);
+            left = bits::sum_up(&clause.uncovered, &mut clause.sums);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! clauses from one of their own, numbered within the leaf. So slices and buckets are trained side by side on the
 //! current rayon pool and the result is the same with any number of threads.
 
+mod axis;
 mod chain;
 mod clauses;
 mod divide;
@@ -21,6 +22,7 @@ mod family;
 mod information;
 mod leaf;
 mod local;
+mod masks;
 mod numbers;
 mod oppose;
 mod oppose_number;

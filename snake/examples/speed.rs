@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, place, target, rest @ ..] = arguments.as_slice() else {
         return Err(
-            "usage: speed TABLE.csv[.gz] first|last class|number [layers] [lookahead] [noise] [repeats]".into()
+            "usage: speed TABLE.csv[.gz] first|last class|number [layers] [lookahead] [noise] [repeats]"
+                .into(),
         );
     };
     let number = |index: usize, default: f64| rest.get(index).map_or(Ok(default), |text| text.parse::<f64>());
@@ -168,5 +169,9 @@ fn read(file: &Path, first: bool, number: bool) -> Result<(Table, Profile), Box<
 fn open(file: &Path) -> Result<csv::Reader<Box<dyn Read>>, Box<dyn Error>> {
     let opened = File::open(file)?;
     let packed = file.extension().is_some_and(|extension| extension == "gz");
-    Ok(csv::Reader::from_reader(if packed { Box::new(MultiGzDecoder::new(opened)) } else { Box::new(opened) }))
+    Ok(csv::Reader::from_reader(if packed {
+        Box::new(MultiGzDecoder::new(opened))
+    } else {
+        Box::new(opened)
+    }))
 }

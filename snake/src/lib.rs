@@ -69,7 +69,10 @@ pub use cancel::Cancel;
 pub use candle::Candle;
 pub use certificate::{Breach, Certificate, LayerError, certify_layer, certify_layer_over, certify_unit};
 pub use file::ModelWriter;
-pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
+pub use literal::{
+    Clause, Comparison, Frequencies, Interval, Literal, Measure, Quote, Reference, Standardised, Test,
+    TextTest, Unknown,
+};
 pub use lookalikes::{Conditions, Lookalikes, VoteCondition};
 pub use metrics::{ClassMetrics, NumberMetrics, class_metrics, number_metrics};
 pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::batch::MISSING_CODE;
-use crate::literal::{Literal, Measure, Test};
+use crate::literal::{Interval, Literal, Measure, Standardised, Test};
 use crate::measure;
 use crate::schema::FeatureKind;
 use crate::table::Column;
@@ -103,14 +103,16 @@ impl Program {
                 };
                 Compiled::Measured { slot, ask: threshold(*t) }
             }
-            (Test::Standardised { mean, deviation, threshold: t }, FeatureKind::Number) => {
-                Compiled::Standardised { column, mean: *mean, deviation: *deviation, ask: threshold(*t) }
+            (Test::Standardised(scale), FeatureKind::Number) => {
+                let Standardised { mean, deviation, threshold: t } = **scale;
+                Compiled::Standardised { column, mean, deviation, ask: threshold(t) }
             }
             (Test::Zero, FeatureKind::Number) => {
                 Compiled::Number { column, ask: if negated { Ask::NotZero } else { Ask::Zero } }
             }
-            (Test::Range { low, high }, FeatureKind::Number) => {
-                let ask = if negated { Ask::Inside(*low, *high) } else { Ask::Outside(*low, *high) };
+            (Test::Range(range), FeatureKind::Number) => {
+                let Interval { low, high } = **range;
+                let ask = if negated { Ask::Inside(low, high) } else { Ask::Outside(low, high) };
                 Compiled::Number { column, ask }
             }
             (test @ (Test::Reference(..) | Test::Frequencies(..) | Test::Text(..)), FeatureKind::Text) => {

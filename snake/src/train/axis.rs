@@ -182,7 +182,7 @@ mod tests {
         #[test]
         fn sets_are_those_of_the_keys(
             members in 1_usize..3000, spread in prop::sample::select(vec![1_u64, 3, 50, 1000, 1 << 30]), seed in any::<u64>(),
-            ends in (0.0..1.0, 0.0..1.0), negated in any::<bool>(),
+            ends in (0.0..1.0_f64, 0.0..1.0_f64), negated in any::<bool>(),
         ) {
             let keys: Vec<u32> = (0..members as u64)
                 .map(|i| (((i ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) % spread) as u32)

@@ -11,6 +11,7 @@ use super::draft::{Draft, check};
 use super::error::TrainError;
 use super::local::Local;
 use super::prepared::Prepared;
+use super::quotes::Quotes;
 use crate::bits;
 use crate::cancel::Cancel;
 use crate::literal::Clause;
@@ -31,6 +32,7 @@ pub(super) struct Workshop<'a> {
     prepared: &'a Prepared,
     cancel: &'a Cancel,
     lookahead: u32,
+    pub(super) quotes: Quotes,
     local: Local<'a>,
     /// (class, member, row), sorted: a place in this list is what the sets hold, so that the members of a class are
     /// next to each other and counting them takes few blocks.
@@ -89,6 +91,7 @@ impl<'a> Workshop<'a> {
             prepared,
             cancel,
             lookahead,
+            quotes: Quotes::new(),
             local: Local::new(prepared),
             by_class: Vec::new(),
             blocks: 0..0,
@@ -172,7 +175,10 @@ impl<'a> Workshop<'a> {
             self.prune();
             #[allow(clippy::cast_possible_truncation)] // at most one clause per member
             let index = votes.clauses.len() as u32;
-            votes.clauses.push(self.clause.drafts.iter().map(|draft| draft.literal(self.prepared)).collect());
+            votes.clauses.push({
+                let quotes = &mut self.quotes;
+                self.clause.drafts.iter().map(|draft| draft.literal(self.prepared, quotes)).collect()
+            });
             for place in bits::members(&self.clause.consequence) {
                 self.consequences.push((self.by_class[place].1, index));
             }

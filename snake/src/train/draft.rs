@@ -4,6 +4,7 @@ use super::entries::Entries;
 use super::error::TrainError;
 use super::numbers::Scale;
 use super::prepared::{FeatureView, Prepared};
+use super::quotes::Quotes;
 use crate::cancel::Cancel;
 use crate::literal::{Comparison, Literal, Measure, Test, TextTest};
 
@@ -57,18 +58,18 @@ impl Draft {
     }
 
     /// The literal as the model has it.
-    pub(super) fn literal(&self, prepared: &Prepared) -> Literal {
-        let text = || self.text(prepared).into();
+    pub(super) fn literal(&self, prepared: &Prepared, quotes: &mut Quotes) -> Literal {
+        let mut text = || quotes.of(self.text(prepared));
         let test = match self.test {
             DraftTest::Number(threshold) => Test::Threshold(Measure::N, threshold),
             DraftTest::Scaled { scale, threshold, .. } => scale.test(threshold),
             DraftTest::Measured { measure, threshold, .. } => Test::Threshold(measure, threshold),
             DraftTest::Zero { .. } => Test::Zero,
-            DraftTest::Range { low, high, .. } => Test::Range { low, high },
+            DraftTest::Range { low, high, .. } => Test::range(low, high),
             DraftTest::Equals { .. } => Test::Text(TextTest::Equals, text()),
             DraftTest::Piece { test, .. } => Test::Text(test, text()),
             DraftTest::Reference { comparison, threshold, .. } => {
-                Test::Reference(comparison, text(), threshold)
+                Test::reference(comparison, text(), threshold)
             }
         };
         // The plain form of a range is to lie outside.
@@ -147,7 +148,7 @@ impl Draft {
                 }
                 entries.clear();
                 for code in (0_u32..).take(column.dictionary.len()) {
-                    if code as usize % CHUNK == 0 {
+                    if (code as usize).is_multiple_of(CHUNK) {
                         check(cancel)?;
                     }
                     entries.push(tested.holds(code, &column.dictionary));

@@ -46,9 +46,9 @@ impl Masks {
             return Some(*mask);
         }
         let Shape::Entries(entries) = draft.shape(prepared) else { return None };
-        let mask = (0..).take(dictionary.len()).fold(0, |mask, code: u32| {
-            mask | u64::from(entries.holds(code, dictionary)) << code
-        });
+        let mask = (0..)
+            .take(dictionary.len())
+            .fold(0, |mask, code: u32| mask | u64::from(entries.holds(code, dictionary)) << code);
         *slot = Some((draft.feature, draft.test, mask));
         Some(mask)
     }
@@ -57,8 +57,8 @@ impl Masks {
 /// A slot's position.
 #[allow(clippy::cast_possible_truncation)] // below SLOTS
 fn mix(parts: [u32; 5]) -> usize {
-    let mixed = parts.into_iter().fold(0_u64, |sum, part| {
-        (sum.rotate_left(23) ^ u64::from(part)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    });
+    let mixed = parts
+        .into_iter()
+        .fold(0_u64, |sum, part| (sum.rotate_left(23) ^ u64::from(part)).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     (mixed >> 40) as usize % SLOTS
 }

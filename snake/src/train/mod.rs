@@ -28,6 +28,7 @@ mod oppose;
 mod oppose_number;
 mod oppose_text;
 mod prepared;
+mod quotes;
 mod ranked;
 mod texts;
 
@@ -70,7 +71,7 @@ pub fn train_unit(job: &UnitJob<'_>) -> Result<UnitBuckets, TrainError> {
         let (prepared, settings) = (job.prepared.profile(), job.training.profile);
         return Err(SettingsError::Profile { prepared, settings }.into());
     }
-    let rows = u32::try_from(job.prepared.table().rows()).unwrap_or(u32::MAX);
+    let rows = u32::try_from(job.prepared.rows()).unwrap_or(u32::MAX);
     if rows == 0 {
         return Err(TrainError::Empty);
     }

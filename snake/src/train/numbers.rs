@@ -104,7 +104,7 @@ impl Scale {
     pub(super) fn test(self, threshold: f64) -> Test {
         match self {
             Self::Measure(measure) => Test::Threshold(measure, threshold),
-            Self::Standard { mean, deviation } => Test::Standardised { mean, deviation, threshold },
+            Self::Standard { mean, deviation } => Test::standardised(mean, deviation, threshold),
         }
     }
 }

@@ -139,6 +139,7 @@ mod tests {
     fn long_texts_are_not_quoted_whole() {
         use std::sync::Arc;
 
+        use super::super::quotes::Quotes;
         use crate::profile::Profile;
         use crate::schema::{Feature, FeatureKind, Label, Schema, TargetKind};
         use crate::stream::UnitSeed;
@@ -164,7 +165,7 @@ mod tests {
             for (yes, no) in [(0, 1), (1, 0)].repeat(20) {
                 let draft = oppose(&prepared, &mut stream, yes, no).unwrap();
                 assert!(draft.text(&prepared).len() <= 32, "{:?}", draft.test);
-                let literal = draft.literal(&prepared);
+                let literal = draft.literal(&prepared, &mut Quotes::new());
                 let holds = |row: u32| literal.holds(crate::value::Value::Text(&texts[row as usize]));
                 assert_eq!((holds(yes), holds(no)), (true, false));
             }

@@ -18,6 +18,7 @@ const FLOOR: f64 = 1e-4;
 /// information with the target). Made once, used by the training of every layer.
 #[derive(Debug)]
 pub struct Prepared {
+    /// Ordinals and texts; the numbers may be gone.
     table: Arc<Table>,
     profile: Profile,
     features: Vec<Derived>,
@@ -88,15 +89,20 @@ impl Prepared {
                 Some(*sum)
             })
             .collect();
+        // Ranks and distinct numbers say all that the numbers do. Where nobody else needs them they go.
+        let table = match Arc::try_unwrap(table) {
+            Ok(table) => Arc::new(table.without_numbers()),
+            Err(shared) => shared,
+        };
         let slots = features.iter().map(Derived::slots).max().unwrap_or(0);
         let nothing = NumberFeature::new(&[], profile);
         Self { table, profile, features, weights, cumulative, classes, slots, nothing }
     }
 
-    /// The shard's rows.
+    /// How many rows the shard has.
     #[must_use]
-    pub fn table(&self) -> &Arc<Table> {
-        &self.table
+    pub fn rows(&self) -> usize {
+        self.table.rows()
     }
 
     /// The profile it was prepared for.

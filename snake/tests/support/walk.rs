@@ -2,19 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use snake::{Bucket, Cell, Comparison, Literal, Measure, Test, TextTest, number_text};
+use snake::{
+    Bucket, Cell, Comparison, Literal, Measure, Reference, Standardised, Test, TextTest, number_text,
+};
 
 /// Whether a literal is true on a row of features.
 pub(crate) fn holds(literal: &Literal, cells: &[Cell<'_>]) -> bool {
     let plain = match (&literal.test, cells[literal.column as usize - 1]) {
         (Test::Threshold(measure, threshold), Cell::Number(x)) => *threshold > of_number(*measure, x),
         (Test::Threshold(measure, threshold), Cell::Text(text)) => *threshold > of_text(*measure, text),
-        (Test::Standardised { mean, deviation, threshold }, Cell::Number(x)) => {
+        (Test::Standardised(scale), Cell::Number(x)) => {
+            let Standardised { mean, deviation, threshold } = &**scale;
             (x - mean) / deviation < *threshold
         }
         (Test::Zero, Cell::Number(x)) => x == 0.0,
-        (Test::Range { low, high }, Cell::Number(x)) => x <= *low || x > *high,
-        (Test::Reference(comparison, reference, threshold), Cell::Text(text)) => {
+        (Test::Range(range), Cell::Number(x)) => x <= range.low || x > range.high,
+        (Test::Reference(comparison, reference), Cell::Text(text)) => {
+            let Reference { text: reference, threshold } = &**reference;
             compare(*comparison, text, reference, *threshold)
         }
         (Test::Text(TextTest::Contains, value), Cell::Text(text)) => text.contains(&**value),

@@ -72,10 +72,21 @@ pub(crate) fn nth(set: &[u64], sums: &[u32], rank: usize) -> Option<usize> {
     let index = sums.iter().filter(|&&sum| sum <= rank).count();
     let mut block = *set.get(index)?;
     let before = index.checked_sub(1).map_or(0, |before| sums[before]);
-    for _ in before..rank {
+    let mut rest = rank - before;
+    // Down to the byte by halves, then bit by bit.
+    let mut shift = 0;
+    for width in [32, 16, 8] {
+        let low = (block & ((1 << width) - 1)).count_ones();
+        if rest >= low {
+            rest -= low;
+            block >>= width;
+            shift += width;
+        }
+    }
+    for _ in 0..rest {
         block &= block - 1;
     }
-    Some(index * 64 + block.trailing_zeros() as usize)
+    Some(index * 64 + shift + block.trailing_zeros() as usize)
 }
 
 /// The members, ascending.

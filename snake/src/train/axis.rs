@@ -14,11 +14,11 @@ const RUNGS: usize = 64;
 pub(super) struct Axis {
     step: usize,
     words: usize,
-    /// Member positions by key, then by position.
+    /// Member positions by key, then by position; only needed where `step` is above 1.
     order: Vec<u32>,
     /// The distinct keys.
     pub(super) keys: Vec<u32>,
-    /// Where in `order` each key starts; one more for the end.
+    /// Where in `order` each key starts; one more for the end. As `order`.
     starts: Vec<u32>,
     /// Rung `i`: the set of the members of the first `i * step` keys.
     ladder: Vec<u64>,
@@ -30,7 +30,8 @@ pub(super) struct Axis {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     keys: Vec<u32>,
-    counts: Vec<u32>,
+    /// Per possible key, where its set begins in the ladder; 0 for keys that no member has.
+    places: Vec<u32>,
     packed: Vec<u64>,
 }
 
@@ -45,44 +46,46 @@ impl Axis {
         scratch.keys.clear();
         scratch.keys.extend(keys);
         let members = scratch.keys.len();
+        self.words = bits::words(members);
         let low = scratch.keys.iter().copied().min().unwrap_or(0);
         let high = scratch.keys.iter().copied().max().unwrap_or(0);
         let span = (high - low) as usize + 1;
-        if span <= 4 * members {
-            self.sort_by_counting(scratch, low, span);
+        let rungs = (BLOCKS / self.words.max(1)).max(RUNGS);
+        if span <= rungs && span <= 4 * members {
+            self.mark(scratch, low, span);
         } else {
-            self.sort_by_comparing(scratch);
+            self.sort(scratch);
+            self.climb(rungs);
         }
-        self.starts.push(members as u32);
-        self.build_ladder(members);
     }
 
-    fn sort_by_counting(&mut self, scratch: &mut Scratch, low: u32, span: usize) {
-        let counts = &mut scratch.counts;
-        counts.clear();
-        counts.resize(span, 0);
+    /// Few possible keys: which ones there are, then every member into the set of its key, then sums of these.
+    fn mark(&mut self, scratch: &mut Scratch, low: u32, span: usize) {
+        self.step = 1;
+        let places = &mut scratch.places;
+        places.clear();
+        places.resize(span, 0);
         for &key in &scratch.keys {
-            counts[(key - low) as usize] += 1;
+            places[(key - low) as usize] = 1;
         }
-        let mut start = 0;
-        for (offset, count) in counts.iter_mut().enumerate() {
-            let here = *count;
-            if here > 0 {
-                self.keys.push(low + offset as u32);
-                self.starts.push(start);
+        for (place, key) in places.iter_mut().zip(low..) {
+            if *place == 1 {
+                self.keys.push(key);
+                *place = (self.keys.len() * self.words) as u32;
             }
-            *count = start;
-            start += here;
         }
-        self.order.resize(scratch.keys.len(), 0);
+        self.ladder.clear();
+        self.ladder.resize((self.keys.len() + 1) * self.words, 0);
         for (member, &key) in scratch.keys.iter().enumerate() {
-            let place = &mut counts[(key - low) as usize];
-            self.order[*place as usize] = member as u32;
-            *place += 1;
+            let start = places[(key - low) as usize] as usize;
+            bits::insert(&mut self.ladder[start..start + self.words], member);
+        }
+        for place in self.words..self.ladder.len() {
+            self.ladder[place] |= self.ladder[place - self.words];
         }
     }
 
-    fn sort_by_comparing(&mut self, scratch: &mut Scratch) {
+    fn sort(&mut self, scratch: &mut Scratch) {
         let packed = &mut scratch.packed;
         packed.clear();
         packed.extend(scratch.keys.iter().zip(0_u64..).map(|(&key, member)| u64::from(key) << 32 | member));
@@ -95,16 +98,17 @@ impl Axis {
             }
             self.order.push(both as u32);
         }
+        self.starts.push(packed.len() as u32);
     }
 
-    fn build_ladder(&mut self, members: usize) {
-        self.words = bits::words(members);
-        let rungs = (BLOCKS / self.words.max(1)).max(RUNGS);
+    /// The ladder of members in order.
+    fn climb(&mut self, rungs: usize) {
         self.step = self.keys.len().div_ceil(rungs).max(1);
+        let rungs = self.keys.len() / self.step;
         self.ladder.clear();
-        self.ladder.resize((self.keys.len() / self.step + 1) * self.words, 0);
+        self.ladder.resize((rungs + 1) * self.words, 0);
         let mut below = 0;
-        for rung in 1..=self.keys.len() / self.step {
+        for rung in 1..=rungs {
             let (done, next) = self.ladder.split_at_mut(rung * self.words);
             let next = &mut next[..self.words];
             next.copy_from_slice(&done[(rung - 1) * self.words..]);

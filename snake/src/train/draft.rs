@@ -168,9 +168,19 @@ impl Draft {
         cancel: &Cancel,
         plain: impl Fn(u32) -> bool,
     ) -> Result<(), TrainError> {
+        // Every row is written, and the next one over it if it is not to be kept: no branch that chance decides.
+        let mut end = kept.len();
         for chunk in rows.chunks(CHUNK) {
             check(cancel)?;
-            kept.extend(chunk.iter().filter(|&&row| plain(row) != self.negated));
+            kept.resize(end + chunk.len(), 0);
+            let room = &mut kept[end..];
+            let mut count = 0;
+            for &row in chunk {
+                room[count] = row;
+                count += usize::from(plain(row) != self.negated);
+            }
+            end += count;
+            kept.truncate(end);
         }
         Ok(())
     }

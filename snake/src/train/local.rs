@@ -79,7 +79,10 @@ impl<'a> Local<'a> {
         }
         let [yes, no] = [yes, no].map(|member| &self.codes[member * width..(member + 1) * width]);
         match draw_differing(&self.weights, stream, yes, no) {
-            Some(feature) => Ok(oppose_in(feature, self.prepared, stream, rows.0, rows.1)),
+            Some(feature) => {
+                let [yes, no] = [yes, no].map(|codes| codes[feature as usize]);
+                Ok(oppose_in(feature, self.prepared, stream, yes, no))
+            }
             None => Err(conflict(self.prepared, rows.0, rows.1)),
         }
     }

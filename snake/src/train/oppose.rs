@@ -24,7 +24,10 @@ pub(super) fn oppose(
     no: u32,
 ) -> Result<Draft, TrainError> {
     match draw_feature(prepared, stream, yes, no) {
-        Some(feature) => Ok(oppose_in(feature, prepared, stream, yes, no)),
+        Some(feature) => {
+            let codes = prepared.codes(feature);
+            Ok(oppose_in(feature, prepared, stream, codes[yes as usize], codes[no as usize]))
+        }
         None => Err(conflict(prepared, yes, no)),
     }
 }
@@ -35,14 +38,11 @@ pub(super) fn conflict(prepared: &Prepared, a: u32, b: u32) -> TrainError {
     TrainError::Conflict { first: prepared.ordinal(a.min(b)), second: prepared.ordinal(a.max(b)) }
 }
 
-/// A literal on a feature in which the rows differ that is true on row `yes` and false on row `no`.
+/// A literal on a feature that is true on rows of the code `yes` and false on those of the other code `no`.
 pub(super) fn oppose_in(feature: u32, prepared: &Prepared, stream: &mut Stream, yes: u32, no: u32) -> Draft {
     let (negated, test) = match prepared.view(feature) {
         FeatureView::Number(feature) => number(feature, stream, yes, no),
-        FeatureView::Text { column, feature } => {
-            let [yes, no] = [yes, no].map(|row| column.codes[row as usize]);
-            text(&column.dictionary, feature, stream, yes, no)
-        }
+        FeatureView::Text { column, feature } => text(&column.dictionary, feature, stream, yes, no),
     };
     Draft { feature, negated, test }
 }

@@ -15,9 +15,9 @@ struct Numbers<'a> {
     no: f64,
 }
 
-/// A literal that is true for the row `yes` and false for the row `no`, which have different numbers.
+/// A literal that is true for the number of rank `yes` and false for that of the other rank `no`.
 pub(super) fn number(feature: &NumberFeature, stream: &mut Stream, yes: u32, no: u32) -> Drawn {
-    let ranks = (feature.values.ranks[yes as usize], feature.values.ranks[no as usize]);
+    let ranks = (yes, no);
     let [yes, no] = [ranks.0, ranks.1].map(|rank| feature.values.distinct[rank as usize]);
     let numbers = Numbers { feature, ranks, yes, no };
     let mix = &feature.mix;

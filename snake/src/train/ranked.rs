@@ -15,6 +15,7 @@ impl Ranked {
         let mut distinct = values.to_vec();
         distinct.sort_unstable_by(f64::total_cmp);
         distinct.dedup();
+        distinct.shrink_to_fit();
         let ranks =
             values.iter().map(|value| distinct.partition_point(|other| other < value) as u32).collect();
         Self { ranks, distinct }

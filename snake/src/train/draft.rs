@@ -102,7 +102,9 @@ impl Draft {
                 Shape::Keys { slot: 0, from: key, to: key + 1 }
             }
             DraftTest::Range { from, to, .. } => Shape::Keys { slot: 0, from, to },
-            DraftTest::Piece { test, .. } => Shape::Entries(Entries::piece(test, self.text(prepared))),
+            DraftTest::Piece { test, .. } => {
+                Shape::Entries(Entries::piece(prepared.view(self.feature), test, self.text(prepared)))
+            }
             DraftTest::Reference { comparison, code, threshold } => {
                 Shape::Entries(Entries::reference(prepared.view(self.feature), comparison, code, threshold))
             }

@@ -27,6 +27,7 @@ mod oppose_number;
 mod oppose_text;
 mod prepared;
 mod ranked;
+mod searches;
 mod texts;
 
 pub use error::TrainError;

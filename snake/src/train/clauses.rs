@@ -18,6 +18,9 @@ use crate::literal::Clause;
 use crate::lookalikes::Lookalikes;
 use crate::stream::Stream;
 
+/// Where the target is a number: one in this many members, on either side, counts as near.
+const NEAR: usize = 10;
+
 /// What the members of a bucket vote by.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Votes {
@@ -61,7 +64,8 @@ struct Draftsman {
     /// Members of other classes on which no draft is true yet, and their numbers up to and with each block.
     uncovered: Vec<u64>,
     sums: Vec<u32>,
-    /// Members of the class on which every draft is false.
+    /// Members of the class on which every draft is false; while drafts are chosen and the target is a number, members
+    /// near to it.
     consequence: Vec<u64>,
     candidate: Vec<u64>,
     best: Vec<u64>,
@@ -191,14 +195,25 @@ impl<'a> Workshop<'a> {
     /// ORs literals that are false on `target` together until every member of another class makes one true.
     ///
     /// Each is the best of `lookahead` by (members of other classes newly covered) x (members of the consequence
-    /// kept): it should tell the classes apart and not only the two rows it was made from.
+    /// kept): it should tell the classes apart and not only the two rows it was made from. Where the target is a number,
+    /// nearly every class is one member, and its nearest neighbours by target stand in for the consequence: they have to
+    /// be covered too, but last, so that the clause is false on what is like the member and not on a thin slice of
+    /// everything.
     fn cover(&mut self, target: usize, stream: &mut Stream) -> Result<(), TrainError> {
-        let words = self.own.len();
+        let (words, members) = (self.own.len(), self.by_class.len());
         let clause = &mut self.clause;
         clause.drafts.clear();
         clause.sets.clear();
         clause.uncovered.clone_from(&self.others);
         clause.consequence.clone_from(&self.own);
+        let mut blocks = self.blocks.clone();
+        if self.prepared.numeric() {
+            // Members are sorted by target.
+            let reach = members.div_ceil(NEAR);
+            let near = target.saturating_sub(reach)..(target + reach + 1).min(members);
+            blocks = near.start / 64..bits::words(near.end);
+            near.for_each(|place| bits::insert(&mut clause.consequence, place));
+        }
         clause.candidate.resize(words, 0);
         clause.best.resize(words, 0);
         clause.sums.resize(words, 0);
@@ -212,7 +227,7 @@ impl<'a> Workshop<'a> {
                 };
                 let draft = self.local.oppose(stream, opposed, target)?;
                 self.local.set(&draft, &mut clause.candidate, self.cancel)?;
-                let score = clause.score(&self.blocks);
+                let score = clause.score(&blocks);
                 if best.is_none_or(|(highest, _)| score > highest) {
                     best = Some((score, draft));
                     std::mem::swap(&mut clause.candidate, &mut clause.best);

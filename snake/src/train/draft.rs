@@ -27,8 +27,6 @@ pub(super) enum DraftTest {
     Measured { measure: Measure, slot: u8, threshold: f64, border: u32 },
     /// NZR: the number is 0. `rank` is that of 0.
     Zero { rank: u32 },
-    /// NRG, negated: above `low` and not above `high`, that is, of a rank from `from` to `to`, exclusive.
-    Range { low: f64, high: f64, from: u32, to: u32 },
     /// TEQ: is the dictionary entry.
     Equals { code: u32 },
     /// T, TSW, TEW: contains, starts or ends with these bytes of the dictionary entry.
@@ -65,16 +63,13 @@ impl Draft {
             DraftTest::Scaled { scale, threshold, .. } => scale.test(threshold),
             DraftTest::Measured { measure, threshold, .. } => Test::Threshold(measure, threshold),
             DraftTest::Zero { .. } => Test::Zero,
-            DraftTest::Range { low, high, .. } => Test::range(low, high),
             DraftTest::Equals { .. } => Test::Text(TextTest::Equals, text()),
             DraftTest::Piece { test, .. } => Test::Text(test, text()),
             DraftTest::Reference { comparison, threshold, .. } => {
                 Test::reference(comparison, text(), threshold)
             }
         };
-        // The plain form of a range is to lie outside.
-        let negated = self.negated != matches!(self.test, DraftTest::Range { .. });
-        Literal { column: self.feature + 1, negated, test }
+        Literal { column: self.feature + 1, negated: self.negated, test }
     }
 
     /// The text that the test compares with; empty where it has none.
@@ -102,8 +97,9 @@ impl Draft {
             DraftTest::Zero { rank: key } | DraftTest::Equals { code: key } => {
                 Shape::Keys { slot: 0, from: key, to: key + 1 }
             }
-            DraftTest::Range { from, to, .. } => Shape::Keys { slot: 0, from, to },
-            DraftTest::Piece { test, .. } => Shape::Entries(Entries::piece(test, self.text(prepared))),
+            DraftTest::Piece { test, .. } => {
+                Shape::Entries(Entries::piece(prepared.view(self.feature), test, self.text(prepared)))
+            }
             DraftTest::Reference { comparison, code, threshold } => {
                 Shape::Entries(Entries::reference(prepared.view(self.feature), comparison, code, threshold))
             }

@@ -3,7 +3,8 @@
 use memchr::memmem::Finder;
 
 use super::prepared::FeatureView;
-use super::texts::To;
+use super::searches::{self, Found};
+use super::texts::{TextFeature, To};
 use crate::literal::{Comparison, TextTest};
 
 /// A test of a dictionary entry, without its negation.
@@ -11,6 +12,8 @@ use crate::literal::{Comparison, TextTest};
 pub(super) enum Entries<'a> {
     /// T
     Contains(Finder<'a>),
+    /// T on long texts.
+    Found(Finder<'a>, Found),
     /// TEQ
     Equals(&'a str),
     /// TSW; PFX, which asks the opposite of its plain form.
@@ -25,9 +28,20 @@ pub(super) enum Entries<'a> {
 
 impl<'a> Entries<'a> {
     /// T, TEQ, TSW, TEW.
-    pub(super) fn piece(test: TextTest, piece: &'a str) -> Self {
+    pub(super) fn piece(view: FeatureView<'a>, test: TextTest, piece: &'a str) -> Self {
         match test {
-            TextTest::Contains => Self::Contains(Finder::new(piece)),
+            TextTest::Contains => {
+                let known = match view {
+                    FeatureView::Text { column, feature: TextFeature { searches: Some(searches), .. } } => {
+                        searches.of(piece, column.dictionary.len())
+                    }
+                    _ => None,
+                };
+                match known {
+                    Some(found) => Self::Found(Finder::new(piece), found),
+                    None => Self::Contains(Finder::new(piece)),
+                }
+            }
             TextTest::Equals => Self::Equals(piece),
             TextTest::StartsWith => Self::Starts { start: piece, holds: true },
             TextTest::EndsWith => Self::Ends { end: piece, holds: true },
@@ -61,6 +75,7 @@ impl<'a> Entries<'a> {
         let text = || &*dictionary[code as usize];
         match self {
             Self::Contains(finder) => finder.find(text().as_bytes()).is_some(),
+            Self::Found(finder, found) => searches::contains(finder, found, code, dictionary),
             Self::Equals(other) => text() == *other,
             Self::Starts { start, holds } => text().starts_with(*start) == *holds,
             Self::Ends { end, holds } => text().ends_with(*end) == *holds,

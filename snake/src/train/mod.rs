@@ -30,6 +30,7 @@ mod oppose_text;
 mod prepared;
 mod quotes;
 mod ranked;
+mod searches;
 mod texts;
 
 pub use error::TrainError;

@@ -9,6 +9,9 @@ use crate::profile::Profile;
 /// Digits are counted in columns of at most this many distinct numbers: writing a number out takes its time.
 const WRITTEN_OUT: usize = 1 << 16;
 
+/// 0 is asked for by itself where at least one row in this many has it: there it often means "none".
+const RARE: usize = 20;
+
 /// The axis of a number's digits; that of the numbers themselves is 0.
 pub(super) const DIGITS: usize = 1;
 
@@ -43,12 +46,12 @@ impl NumberFeature {
         });
         let digits = digits.filter(|digits| digits.distinct.len() > 1);
         let standard = if wanted(NumberFamily::Standard) { standard(numbers) } else { None };
-        let zero = values.distinct.contains(&0.0);
+        let zeros = numbers.iter().filter(|x| **x == 0.0).count();
         let mix = Mix::numbers(profile, |family| match family {
-            NumberFamily::Value | NumberFamily::Logarithm | NumberFamily::Range => true,
+            NumberFamily::Value | NumberFamily::Logarithm => true,
             NumberFamily::Standard => standard.is_some(),
             NumberFamily::Digits => digits.is_some(),
-            NumberFamily::Zero => zero,
+            NumberFamily::Zero => zeros > 0 && zeros * RARE >= numbers.len(),
         });
         Self { values, digits, standard, mix }
     }

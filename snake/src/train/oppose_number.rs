@@ -28,7 +28,6 @@ pub(super) fn number(feature: &NumberFeature, stream: &mut Stream, yes: u32, no:
         Some(NumberFamily::Logarithm) => numbers.scaled(Scale::Measure(Measure::Nl)),
         Some(NumberFamily::Digits) => numbers.digits(),
         Some(NumberFamily::Zero) => numbers.zero(),
-        Some(NumberFamily::Range) => numbers.range(),
     };
     drawn.unwrap_or_else(|| (yes > no, DraftTest::Number(between(yes.min(no), yes.max(no)))))
 }
@@ -58,21 +57,6 @@ impl Numbers<'_> {
             (_, true) => Some((true, DraftTest::Zero { rank: self.ranks.1 })),
             _ => None,
         }
-    }
-
-    /// Outside a range around `no` that ends half way to `yes` and is as wide on the other side.
-    fn range(&self) -> Option<Drawn> {
-        let middle = self.yes * 0.5 + self.no * 0.5;
-        let reach = (middle - self.no).abs();
-        let (low, high) = (self.no - reach, self.no + reach);
-        let inside = |x: f64| low < x && x <= high;
-        if !(low.is_finite() && high.is_finite() && inside(self.no) && !inside(self.yes)) {
-            return None;
-        }
-        let distinct = &self.feature.values.distinct;
-        #[allow(clippy::cast_possible_truncation)] // a table has at most u32::MAX rows
-        let rank = |end: f64| distinct.partition_point(|&x| x <= end) as u32;
-        Some((true, DraftTest::Range { low, high, from: rank(low), to: rank(high) }))
     }
 }
 

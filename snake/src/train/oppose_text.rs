@@ -1,11 +1,12 @@
 //! Literals between two different texts of a column.
 
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 use super::draft::DraftTest;
 use super::family::TextFamily;
 use super::oppose::{Drawn, between};
 use super::oppose_number::measured;
+use super::searches::{self, Searches};
 use super::texts::TextFeature;
 use crate::literal::{Comparison, TextTest};
 use crate::stream::Stream;
@@ -69,6 +70,26 @@ fn piece(negated: bool, test: TextTest, code: u32, start: usize, end: usize) -> 
     (negated, DraftTest::Piece { test, code, start: start as u32, end: end as u32 })
 }
 
+/// Start and end of the shortest piece (to a factor of two) around a text's first difference from another that the other
+/// does not contain.
+#[allow(clippy::cast_possible_truncation)] // a text of 4 GiB is not a cell
+fn difference(text: &str, other: &str) -> Option<(u32, u32)> {
+    let at = searches::first_difference(text.as_bytes(), other.as_bytes());
+    // From the difference on at first: what comes before it is common to both, and slow to search for.
+    let mut reach = 0;
+    loop {
+        let start = text.floor_char_boundary(at.saturating_sub(reach));
+        let end = text.ceil_char_boundary((at + reach.max(LONGEST_SUBSTRING)).min(text.len()));
+        if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
+            return Some((start as u32, end as u32));
+        }
+        if start == 0 && end == text.len() {
+            return None;
+        }
+        reach = (2 * reach).max(1);
+    }
+}
+
 impl Texts<'_> {
     fn entry(&self, code: u32) -> &str {
         &self.dictionary[code as usize]
@@ -101,6 +122,9 @@ impl Texts<'_> {
 
     /// A short piece of one text that the other does not contain.
     fn substring(&self, stream: &mut Stream) -> Option<Drawn> {
+        if let Some(searches) = &self.feature.searches {
+            return self.pooled(searches, stream);
+        }
         for _ in 0..SUBSTRING_DRAWS {
             let (negated, code, other) = self.one(stream);
             let (text, other) = (self.entry(code), self.entry(other));
@@ -117,25 +141,30 @@ impl Texts<'_> {
         None
     }
 
+    /// Of long texts: one of the column's few pieces that one text contains and the other does not.
+    fn pooled(&self, searches: &Searches, stream: &mut Stream) -> Option<Drawn> {
+        (0..SUBSTRING_DRAWS).find_map(|_| {
+            let &(code, start, end) = searches.pool.get(stream.below(searches.pool.len()))?;
+            let finder = Finder::new(&self.entry(code)[start as usize..end as usize]);
+            let found =
+                searches.of(&self.entry(code)[start as usize..end as usize], self.dictionary.len())?;
+            let [yes, no] =
+                [self.yes, self.no].map(|text| searches::contains(&finder, &found, text, self.dictionary));
+            let test = DraftTest::Piece { test: TextTest::Contains, code, start, end };
+            (yes != no).then_some((no, test))
+        })
+    }
+
     /// The piece of one text around its first difference from the other, as short (to a factor of two) as the other does
     /// not contain it. Of two texts of equal length in code points there always is one.
     fn difference(&self, stream: &mut Stream) -> Option<Drawn> {
         let (negated, code, other) = self.one(stream);
-        let (text, other) = (self.entry(code), self.entry(other));
-        let at = text.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-        // From the difference on at first: what comes before it is common to both, and slow to search for.
-        let mut reach = 0;
-        loop {
-            let start = text.floor_char_boundary(at.saturating_sub(reach));
-            let end = text.ceil_char_boundary((at + reach.max(LONGEST_SUBSTRING)).min(text.len()));
-            if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
-                return Some(piece(negated, TextTest::Contains, code, start, end));
-            }
-            if start == 0 && end == text.len() {
-                return None;
-            }
-            reach = (2 * reach).max(1);
-        }
+        let find = || difference(self.entry(code), self.entry(other));
+        let (start, end) = match &self.feature.searches {
+            Some(searches) => searches.difference((code, other), find),
+            None => find(),
+        }?;
+        Some((negated, DraftTest::Piece { test: TextTest::Contains, code, start, end }))
     }
 
     /// How one text starts or ends: just enough to tell it from the other (TSW, TEW), or half of what more it has than
@@ -172,15 +201,16 @@ impl Texts<'_> {
         Some((!negated, DraftTest::Reference { comparison, code, threshold }))
     }
 
-    /// How many characters, and how many bytes, two entries have in common at their start or end.
+    /// How many characters, and how many bytes, two entries have in common at their start or end; no more than can be
+    /// quoted are counted.
     fn common(&self, a: u32, b: u32, at_end: bool) -> (usize, usize) {
         let (a, b) = (self.entry(a), self.entry(b));
         let same = |pair: &(char, char)| pair.0 == pair.1;
         let count = |sum: (usize, usize), (c, _): (char, char)| (sum.0 + 1, sum.1 + c.len_utf8());
         if at_end {
-            a.chars().rev().zip(b.chars().rev()).take_while(same).fold((0, 0), count)
+            a.chars().rev().zip(b.chars().rev()).take(LONGEST_QUOTED).take_while(same).fold((0, 0), count)
         } else {
-            a.chars().zip(b.chars()).take_while(same).fold((0, 0), count)
+            a.chars().zip(b.chars()).take(LONGEST_QUOTED).take_while(same).fold((0, 0), count)
         }
     }
 

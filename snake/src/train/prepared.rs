@@ -125,6 +125,11 @@ impl Prepared {
         self.features.len()
     }
 
+    /// Whether the target is a number to be estimated.
+    pub(super) fn numeric(&self) -> bool {
+        matches!(self.table.target(), TargetColumn::Number(_))
+    }
+
     /// The most axes a feature has: one of its values and one for each of its measures.
     pub(super) fn slots(&self) -> usize {
         self.slots

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use super::family::{Mix, TextFamily};
 use super::ranked::Ranked;
+use super::searches::Searches;
 use crate::literal::{Comparison, Measure};
 use crate::measure;
 use crate::measure::bigrams::Bigrams;
@@ -39,6 +40,8 @@ pub(super) struct TextFeature {
     /// Per entry of [`MEASURED`], where its measures are in the list.
     families: [Range<usize>; MEASURED.len()],
     pub(super) distances: Distances,
+    /// Of long texts.
+    pub(super) searches: Option<Searches>,
     pub(super) mix: Mix<TextFamily>,
 }
 
@@ -66,7 +69,7 @@ impl TextFeature {
             None if family == TextFamily::Distance => share * distances.weight(dictionary.len()),
             None => share * RARER,
         });
-        Self { measures, families, distances, mix }
+        Self { measures, families, distances, searches: Searches::new(dictionary), mix }
     }
 
     /// The measures of a family, as positions in the list.

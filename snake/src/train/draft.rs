@@ -22,7 +22,7 @@ pub(super) enum DraftTest {
     /// N: the number is below this.
     Number(f64),
     /// NL, NZ: the measure is below the threshold, that is, the number's rank below the border.
-    Scaled { scale: Scale, threshold: f64, border: u32 },
+    Scaled { standard: bool, threshold: f64, border: u32 },
     /// ND, TN and its like: the measure on this axis is below the threshold, that is, its rank below the border.
     Measured { measure: Measure, slot: u8, threshold: f64, border: u32 },
     /// NZR: the number is 0. `rank` is that of 0.
@@ -60,7 +60,13 @@ impl Draft {
         let mut text = || quotes.of(self.text(prepared));
         let test = match self.test {
             DraftTest::Number(threshold) => Test::Threshold(Measure::N, threshold),
-            DraftTest::Scaled { scale, threshold, .. } => scale.test(threshold),
+            DraftTest::Scaled { standard, threshold, .. } => {
+                let scale = match prepared.view(self.feature) {
+                    FeatureView::Number(feature) if standard => feature.standard_scale(),
+                    _ => None,
+                };
+                scale.unwrap_or(Scale::Measure(Measure::Nl)).test(threshold)
+            }
             DraftTest::Measured { measure, threshold, .. } => Test::Threshold(measure, threshold),
             DraftTest::Zero { .. } => Test::Zero,
             DraftTest::Equals { .. } => Test::Text(TextTest::Equals, text()),

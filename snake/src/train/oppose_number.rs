@@ -42,7 +42,8 @@ impl Numbers<'_> {
         }
         let threshold = between(yes.min(no), yes.max(no));
         let border = self.feature.border(scale, threshold, scale.inverse(threshold))?;
-        Some((yes > no, DraftTest::Scaled { scale, threshold, border }))
+        let standard = matches!(scale, Scale::Standard { .. });
+        Some((yes > no, DraftTest::Scaled { standard, threshold, border }))
     }
 
     fn digits(&self) -> Option<Drawn> {

@@ -250,13 +250,15 @@ fn check_literal(schema: &Schema, literal: &Literal) -> Result<(), &'static str>
         Test::Threshold(Measure::Nmg, _) | Test::Reference(Comparison::Sim, ..) | Test::Frequencies(..) => {
             return Err("it is of a kind that training never emits");
         }
-        Test::Unknown { .. } => return Err("it is of a kind that this version does not know"),
+        Test::Unknown(_) => return Err("it is of a kind that this version does not know"),
         Test::Threshold(Measure::N | Measure::Nd | Measure::Nl, t) => (FeatureKind::Number, t.is_finite()),
-        Test::Threshold(_, t) | Test::Reference(_, _, t) => (FeatureKind::Text, t.is_finite()),
-        Test::Standardised { mean, deviation, threshold } => {
-            (FeatureKind::Number, mean.is_finite() && deviation.is_finite() && threshold.is_finite())
+        Test::Threshold(_, t) => (FeatureKind::Text, t.is_finite()),
+        Test::Reference(_, reference) => (FeatureKind::Text, reference.threshold.is_finite()),
+        Test::Standardised(scale) => {
+            let numbers = [scale.mean, scale.deviation, scale.threshold];
+            (FeatureKind::Number, numbers.into_iter().all(f64::is_finite))
         }
-        Test::Range { low, high } => (FeatureKind::Number, low.is_finite() && high.is_finite()),
+        Test::Range(range) => (FeatureKind::Number, range.low.is_finite() && range.high.is_finite()),
         Test::Zero => (FeatureKind::Number, true),
         Test::Text(..) => (FeatureKind::Text, true),
     };

@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 use std::mem::size_of;
 
-use snake::{Bucket, Literal, Lookalikes, Origin, Test, UnitBuckets};
+use snake::{Bucket, Interval, Literal, Lookalikes, Origin, Reference, Standardised, Test, UnitBuckets};
 use spec::Fingerprint;
 
 use crate::cbor::{self, Item, Reader, Wrong};
@@ -158,7 +158,7 @@ impl Literals {
     fn write(&mut self, out: &mut Vec<u8>, literals: &[Literal]) -> Result<(), &'static str> {
         cbor::array(out, literals.len());
         for literal in literals {
-            if matches!(literal.test, Test::Unknown { .. }) {
+            if matches!(literal.test, Test::Unknown(_)) {
                 return Err("a literal is of a kind that this version does not know");
             }
             let bytes =
@@ -251,7 +251,7 @@ fn decode_literals(reader: &mut Reader<'_>) -> Result<Vec<Literal>, Wrong> {
     for _ in 0..count {
         let bytes = reader.raw(LITERAL_BYTES)?;
         let literal: Literal = serde_cbor::from_slice(bytes).map_err(|_| Wrong::Form)?;
-        if matches!(literal.test, Test::Unknown { .. }) {
+        if matches!(literal.test, Test::Unknown(_)) {
             return Err(Wrong::Form);
         }
         reader.charge(quoted(&literal))?;
@@ -263,13 +263,12 @@ fn decode_literals(reader: &mut Reader<'_>) -> Result<Vec<Literal>, Wrong> {
 /// What a literal takes besides its own size.
 fn quoted(literal: &Literal) -> usize {
     match &literal.test {
-        Test::Reference(_, text, _) | Test::Text(_, text) => text.len().saturating_add(16),
-        Test::Frequencies(shares, _) => shares.len().saturating_mul(size_of::<(char, f64)>()),
-        Test::Threshold(..)
-        | Test::Standardised { .. }
-        | Test::Zero
-        | Test::Range { .. }
-        | Test::Unknown { .. } => 0,
+        Test::Reference(_, reference) => reference.text.len().saturating_add(16 + size_of::<Reference>()),
+        Test::Text(_, text) => text.len().saturating_add(16),
+        Test::Frequencies(other) => other.shares.len().saturating_mul(size_of::<(char, f64)>()),
+        Test::Standardised(_) => size_of::<Standardised>(),
+        Test::Range(_) => size_of::<Interval>(),
+        Test::Threshold(..) | Test::Zero | Test::Unknown(_) => 0,
     }
 }
 

@@ -283,7 +283,7 @@ fn rules(
     let mut rules: Vec<Rule> = Vec::new();
     let mut votes = Vec::with_capacity(lookalikes.len());
     for vote in lookalikes {
-        let rule = *known.entry(&vote.clauses).or_insert_with(|| {
+        let rule = *known.entry(vote.clauses).or_insert_with(|| {
             let mut facts: Vec<Fact> = Vec::new();
             for literal in vote.clauses.iter().filter_map(|c| bucket.clauses.get(*c as usize)).flatten() {
                 let fact = Fact::of_failing(literal, value(literal, rows, row));

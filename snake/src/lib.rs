@@ -48,7 +48,6 @@ mod bucket;
 mod cancel;
 mod candle;
 mod certificate;
-mod distance;
 mod file;
 mod literal;
 mod lookalikes;
@@ -77,7 +76,10 @@ pub use certificate::{
     Breach, Certificate, LayerError, Survey, certify_layer, certify_layer_over, certify_unit, survey_layer,
 };
 pub use file::ModelWriter;
-pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
+pub use literal::{
+    Clause, Comparison, Frequencies, Interval, Literal, Measure, Quote, Reference, Standardised, Test,
+    TextTest, Unknown,
+};
 pub use lookalikes::{Conditions, Lookalikes, VoteCondition};
 pub use metrics::{
     CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, LOG_LOSS_CLIP, NumberMetrics,

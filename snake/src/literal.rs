@@ -2,6 +2,9 @@
 
 mod codec;
 mod evaluate;
+mod quote;
+
+pub use quote::Quote;
 
 /// A test of one column of a row, or its opposite.
 ///
@@ -17,41 +20,99 @@ pub struct Literal {
 }
 
 /// What a literal asks of a value.
+///
+/// A large model has millions of these, so one takes 16 bytes: what is rare and larger lies in a box.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     /// `value > measure`; negated: `value <= measure`.
     Threshold(Measure, f64),
     /// A comparison with a reference text and a threshold.
-    Reference(Comparison, Box<str>, f64),
+    Reference(Comparison, Box<Reference>),
     /// Character frequencies: chi-square distance to the reference shares is at least the threshold (kind CFC).
-    Frequencies(Vec<(char, f64)>, f64),
+    Frequencies(Box<Frequencies>),
     /// `(x - mean) / deviation < threshold` (kind NZ).
-    Standardised {
-        /// The mean.
-        mean: f64,
-        /// The deviation.
-        deviation: f64,
-        /// The threshold.
-        threshold: f64,
-    },
+    Standardised(Box<Standardised>),
     /// A text test: contains, equals, starts or ends with.
-    Text(TextTest, Box<str>),
+    Text(TextTest, Quote),
     /// The number is 0 (kind NZR).
     Zero,
     /// Plain: not (`low < x <= high`); negated: `low < x <= high` (kind NRG).
-    Range {
-        /// Exclusive lower end.
-        low: f64,
-        /// Inclusive upper end.
-        high: f64,
-    },
+    Range(Box<Interval>),
     /// A kind this version does not know: false, whatever `negated` says. Kept so that a file survives a round trip.
-    Unknown {
-        /// The kind's name.
-        kind: Box<str>,
-        /// Its value as read.
-        value: Box<serde_json::Value>,
-    },
+    Unknown(Box<Unknown>),
+}
+
+/// What [`Test::Reference`] compares with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// The text.
+    pub text: Quote,
+    /// The threshold of the comparison's measure.
+    pub threshold: f64,
+}
+
+/// What [`Test::Frequencies`] compares with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frequencies {
+    /// The shares of characters.
+    pub shares: Vec<(char, f64)>,
+    /// The least distance.
+    pub threshold: f64,
+}
+
+/// What [`Test::Standardised`] compares with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standardised {
+    /// The mean.
+    pub mean: f64,
+    /// The deviation.
+    pub deviation: f64,
+    /// The threshold.
+    pub threshold: f64,
+}
+
+/// The range of [`Test::Range`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// Exclusive lower end.
+    pub low: f64,
+    /// Inclusive upper end.
+    pub high: f64,
+}
+
+/// The kind of a [`Test::Unknown`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unknown {
+    /// The kind's name.
+    pub kind: Box<str>,
+    /// Its value as read.
+    pub value: serde_json::Value,
+}
+
+impl Test {
+    /// [`Test::Reference`].
+    #[must_use]
+    pub fn reference(comparison: Comparison, text: impl Into<Quote>, threshold: f64) -> Self {
+        Self::Reference(comparison, Box::new(Reference { text: text.into(), threshold }))
+    }
+
+    /// [`Test::Frequencies`].
+    #[must_use]
+    pub fn frequencies(shares: Vec<(char, f64)>, threshold: f64) -> Self {
+        Self::Frequencies(Box::new(Frequencies { shares, threshold }))
+    }
+
+    /// [`Test::Standardised`].
+    #[must_use]
+    pub fn standardised(mean: f64, deviation: f64, threshold: f64) -> Self {
+        Self::Standardised(Box::new(Standardised { mean, deviation, threshold }))
+    }
+
+    /// [`Test::Range`].
+    #[must_use]
+    pub fn range(low: f64, high: f64) -> Self {
+        Self::Range(Box::new(Interval { low, high }))
+    }
 }
 
 /// A number taken of a row's value, compared with a threshold. Named as the model format names the kinds.

@@ -11,19 +11,21 @@ pub type VoteCondition = Vec<u32>;
 
 /// Lookalike entries in file order: member positions, each with the conditions under which the member votes.
 ///
-/// Entries are only added, at the end. Equal when they hold the same entries in the same order.
+/// Entries are only added, at the end. Equal when they hold the same entries in the same order. There is room for
+/// `u32::MAX` conditions in all, which is more than any memory holds: further ones are not added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lookalikes {
-    /// Per entry the member's position, and where its conditions end.
-    entries: Vec<(u32, usize)>,
+    /// Per entry where its conditions end.
+    ends: Vec<u32>,
+    /// Per entry the member's position; empty as long as every entry's is its own place in the list.
+    positions: Vec<u32>,
     /// Where the clauses of each condition end; empty as long as every condition has exactly one clause.
-    bounds: Vec<usize>,
-    /// How many conditions there are.
-    conditions: usize,
+    bounds: Vec<u32>,
     /// The clauses of all conditions.
     clauses: Vec<u32>,
 }
 
+#[allow(clippy::cast_possible_truncation)] // no more entries or conditions than u32::MAX
 impl Lookalikes {
     /// No entries.
     #[must_use]
@@ -35,35 +37,45 @@ impl Lookalikes {
     #[must_use]
     pub fn with_capacity(entries: usize, conditions: usize) -> Self {
         Self {
-            entries: Vec::with_capacity(entries),
+            ends: Vec::with_capacity(entries),
+            positions: Vec::new(),
             bounds: Vec::new(),
-            conditions: 0,
             clauses: Vec::with_capacity(conditions),
         }
     }
 
     /// Begins the entry of a member, by its position in the members: so far it never votes.
     pub fn begin(&mut self, position: u32) {
-        self.entries.push((position, self.conditions));
+        let place = self.ends.len();
+        if self.positions.is_empty() && position as usize != place {
+            self.positions.extend(0..place as u32);
+            self.positions.push(position);
+        } else if !self.positions.is_empty() {
+            self.positions.push(position);
+        }
+        self.ends.push(self.conditions() as u32);
     }
 
     /// Adds a condition to the entry begun last. Without an entry it is not added.
     pub fn push(&mut self, condition: &[u32]) {
-        let Some((_, end)) = self.entries.last_mut() else { return };
+        let conditions = self.conditions();
+        let full =
+            self.clauses.len() + condition.len() >= u32::MAX as usize || conditions >= u32::MAX as usize;
+        let Some(end) = self.ends.last_mut().filter(|_| !full) else { return };
         if condition.len() != 1 && self.bounds.is_empty() {
-            self.bounds.extend(1..=self.conditions);
+            self.bounds.extend(1..=conditions as u32);
         }
         self.clauses.extend_from_slice(condition);
-        self.conditions += 1;
-        *end = self.conditions;
+        *end += 1;
         if condition.len() != 1 || !self.bounds.is_empty() {
-            self.bounds.push(self.clauses.len());
+            self.bounds.push(self.clauses.len() as u32);
         }
     }
 
     /// Gives back the room that was left for more.
     pub(crate) fn shrink_to_fit(&mut self) {
-        self.entries.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.positions.shrink_to_fit();
         self.bounds.shrink_to_fit();
         self.clauses.shrink_to_fit();
     }
@@ -71,19 +83,19 @@ impl Lookalikes {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.ends.len()
     }
 
     /// Whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.ends.is_empty()
     }
 
     /// How many conditions all entries have together.
     #[must_use]
     pub fn conditions(&self) -> usize {
-        self.conditions
+        self.ends.last().map_or(0, |&end| end as usize)
     }
 
     /// Whether every condition has exactly one clause, as training makes them.
@@ -94,18 +106,24 @@ impl Lookalikes {
     /// An entry: the member's position and its conditions.
     #[must_use]
     pub fn get(&self, entry: usize) -> Option<(u32, Conditions<'_>)> {
-        let (position, end) = *self.entries.get(entry)?;
-        let start = entry.checked_sub(1).and_then(|before| self.entries.get(before)).map_or(0, |e| e.1);
-        Some((position, Conditions { all: self, next: start, end }))
+        let end = *self.ends.get(entry)? as usize;
+        let next =
+            entry.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&end| end as usize);
+        Some((self.position(entry), Conditions { all: self, next, end }))
     }
 
     /// The entries in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (u32, Conditions<'_>)> + Clone + '_ {
         let mut start = 0;
-        self.entries.iter().map(move |&(position, end)| {
-            let next = std::mem::replace(&mut start, end);
-            (position, Conditions { all: self, next, end })
+        self.ends.iter().enumerate().map(move |(entry, &end)| {
+            let next = std::mem::replace(&mut start, end as usize);
+            (self.position(entry), Conditions { all: self, next, end: end as usize })
         })
+    }
+
+    #[inline]
+    fn position(&self, entry: usize) -> u32 {
+        self.positions.get(entry).copied().unwrap_or(entry as u32)
     }
 
     /// All clause positions of all conditions, in order, without the borders between them.
@@ -133,8 +151,8 @@ impl Lookalikes {
         let (start, end) = if self.bounds.is_empty() {
             (index, index + 1)
         } else {
-            let start = index.checked_sub(1).and_then(|before| self.bounds.get(before));
-            (start.copied().unwrap_or(0), self.bounds.get(index).copied().unwrap_or(0))
+            let bound = |index: usize| self.bounds.get(index).map_or(0, |&bound| bound as usize);
+            (index.checked_sub(1).map_or(0, bound), bound(index))
         };
         self.clauses.get(start..end).unwrap_or(&[])
     }

@@ -1,8 +1,10 @@
 //! Measures: the number that a literal takes of a value before it compares.
 
+pub(crate) mod bigrams;
+pub(crate) mod edit;
+
 use std::collections::BTreeMap;
 
-use crate::distance::distance;
 use crate::literal::{Comparison, Measure};
 use crate::text::{is_digit, is_special, is_upper_case, number_text};
 
@@ -19,11 +21,21 @@ impl Measure {
 pub(crate) fn of_number(measure: Measure, x: f64) -> Option<f64> {
     match measure {
         Measure::N => Some(x),
-        Measure::Nd => Some(number_text(x).bytes().filter(u8::is_ascii_digit).count() as f64),
+        Measure::Nd => Some(digits(x) as f64),
         Measure::Nl => Some(if x == 0.0 { 0.0 } else { libm::log(x.abs() + 1.0).copysign(x) }),
         Measure::Nmg => Some(if x == 0.0 { 0.0 } else { libm::floor(libm::log10(x.abs() + 1e-300)) }),
         _ => None,
     }
+}
+
+/// How many digits a number has when it is written out.
+#[allow(clippy::cast_possible_truncation)]
+fn digits(x: f64) -> usize {
+    // A whole number below 1e16 is written as it is, with ".0".
+    if x.abs() < 1e16 && x == libm::trunc(x) {
+        return (x.abs() as u64).checked_ilog10().unwrap_or(0) as usize + 2;
+    }
+    number_text(x).bytes().filter(u8::is_ascii_digit).count()
 }
 
 /// The measure of a text; `None` for a measure of numbers.
@@ -51,8 +63,8 @@ pub(crate) fn of_text(measure: Measure, text: &str) -> Option<f64> {
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn compared(comparison: Comparison, text: &str, reference: &str) -> f64 {
     match comparison {
-        Comparison::Lev => distance(text, reference) as f64,
-        Comparison::Jac => bigram_similarity(text, reference),
+        Comparison::Lev => edit::distance(text, reference) as f64,
+        Comparison::Jac => bigrams::similarity(text, reference),
         Comparison::Sim => matched_share(text, reference),
         Comparison::Pfx => common(text.chars(), reference.chars()) as f64,
         Comparison::Sfx => common(text.chars().rev(), reference.chars().rev()) as f64,
@@ -105,6 +117,9 @@ fn distinct(text: &str) -> usize {
 
 /// How often each character occurs, in the order of first occurrence.
 fn counted(text: &str) -> Vec<(char, usize)> {
+    if text.is_ascii() {
+        return counted_ascii(text.as_bytes());
+    }
     let mut places: BTreeMap<char, usize> = BTreeMap::new();
     let mut counts: Vec<(char, usize)> = Vec::new();
     for c in text.chars() {
@@ -115,6 +130,20 @@ fn counted(text: &str) -> Vec<(char, usize)> {
         }
     }
     counts
+}
+
+fn counted_ascii(text: &[u8]) -> Vec<(char, usize)> {
+    let mut numbers = [0_usize; 128];
+    let mut order = Vec::new();
+    for byte in text {
+        if let Some(number) = numbers.get_mut(usize::from(*byte)) {
+            if *number == 0 {
+                order.push(*byte);
+            }
+            *number += 1;
+        }
+    }
+    order.into_iter().map(|byte| (char::from(byte), numbers[usize::from(byte & 127)])).collect()
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -155,23 +184,6 @@ fn common(a: impl Iterator<Item = char>, b: impl Iterator<Item = char>) -> usize
     a.zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// Jaccard similarity of the sets of character bigrams; of two texts that have none, 1 if they are equal, else 0.
-#[allow(clippy::cast_precision_loss)]
-fn bigram_similarity(a: &str, b: &str) -> f64 {
-    fn bigrams(text: &str) -> Vec<(char, char)> {
-        let mut pairs: Vec<(char, char)> = text.chars().zip(text.chars().skip(1)).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        pairs
-    }
-    let (left, right) = (bigrams(a), bigrams(b));
-    if left.is_empty() && right.is_empty() {
-        return f64::from(u8::from(a == b));
-    }
-    let both = left.iter().filter(|pair| right.binary_search(pair).is_ok()).count();
-    both as f64 / (left.len() + right.len() - both) as f64
-}
-
 /// The share of the reference's characters found, in order, on one walk over the text.
 #[allow(clippy::cast_precision_loss)]
 fn matched_share(text: &str, reference: &str) -> f64 {
@@ -198,6 +210,10 @@ mod tests {
     fn measures_of_numbers() {
         assert_eq!(of_number(Measure::Nd, 3.0), Some(2.0));
         assert_eq!(of_number(Measure::Nd, -1e-5), Some(3.0));
+        for x in [0.0, 9.0, 10.0, -99.0, 1e15, 9_999_999_999_999_998.0, 1e16, 1.5, 5e-324, -f64::MAX] {
+            let written = number_text(x).bytes().filter(u8::is_ascii_digit).count();
+            assert_eq!(of_number(Measure::Nd, x), Some(written as f64), "{x}");
+        }
         assert_eq!(of_number(Measure::Nl, 0.0), Some(0.0));
         // ln(x + 1) rounds x + 1 first: ln(1 + x) in one step would be 1e-17 here.
         assert_eq!(of_number(Measure::Nl, 1e-17), Some(0.0));
@@ -219,6 +235,7 @@ mod tests {
         assert_eq!(text(Measure::Tss, "a.b"), 2.0);
         assert_eq!(text(Measure::Ent, ""), 0.0);
         assert_eq!(text(Measure::Ent, "aabb"), 1.0);
+        assert_eq!(text(Measure::Ent, "\u{7f}a\u{7f}"), text(Measure::Ent, "éaé"));
         assert_eq!(text(Measure::Hex, ""), 0.0);
         assert_eq!(text(Measure::Hex, "fG"), 0.5);
         assert_eq!(text(Measure::Tvr, ""), 0.0);

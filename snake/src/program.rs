@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use crate::batch::MISSING_CODE;
-use crate::literal::{Comparison, Literal, Measure, Test, TextTest};
+use crate::literal::{Comparison, Interval, Literal, Measure, Quote, Standardised, Test, TextTest};
 use crate::measure;
 use crate::schema::FeatureKind;
 use crate::table::Column;
@@ -70,9 +70,9 @@ enum Special {
 /// What makes two text questions the same.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum TextKey {
-    Reference(usize, Comparison, Box<str>, u64),
+    Reference(usize, Comparison, Quote, u64),
     Frequencies(usize, Vec<(char, u64)>, u64),
-    Text(usize, TextTest, Box<str>),
+    Text(usize, TextTest, Quote),
 }
 
 /// A sequence of tests: a condition's, all to be true, or a clause's, all to be false.
@@ -127,22 +127,17 @@ impl Program {
                 let lane = self.lane(column, *measure);
                 if negated { Ask::AtLeast(lane, *t) } else { Ask::Below(lane, *t) }
             }
-            (Test::Standardised { mean, deviation, threshold }, FeatureKind::Number) => self.special(
-                column,
-                Special::Standardised {
-                    mean: *mean,
-                    deviation: *deviation,
-                    threshold: *threshold,
-                    below: !negated,
-                },
-            ),
+            (Test::Standardised(scale), FeatureKind::Number) => {
+                let Standardised { mean, deviation, threshold } = **scale;
+                self.special(column, Special::Standardised { mean, deviation, threshold, below: !negated })
+            }
             (Test::Zero, FeatureKind::Number) => {
                 let lane = self.lane(column, Measure::N);
                 if negated { Ask::NotZero(lane) } else { Ask::Zero(lane) }
             }
-            (Test::Range { low, high }, FeatureKind::Number) => {
-                let range =
-                    if negated { Special::Inside(*low, *high) } else { Special::Outside(*low, *high) };
+            (Test::Range(range), FeatureKind::Number) => {
+                let Interval { low, high } = **range;
+                let range = if negated { Special::Inside(low, high) } else { Special::Outside(low, high) };
                 self.special(column, range)
             }
             (test, FeatureKind::Text) => match TextKey::of(column, test) {
@@ -203,12 +198,13 @@ impl TextKey {
     /// `None` for what is no question about a text.
     fn of(column: usize, test: &Test) -> Option<Self> {
         match test {
-            Test::Reference(comparison, reference, t) => {
-                Some(Self::Reference(column, *comparison, reference.clone(), t.to_bits()))
+            Test::Reference(comparison, reference) => {
+                let threshold = reference.threshold.to_bits();
+                Some(Self::Reference(column, *comparison, reference.text.clone(), threshold))
             }
-            Test::Frequencies(shares, t) => {
-                let shares = shares.iter().map(|(c, share)| (*c, share.to_bits())).collect();
-                Some(Self::Frequencies(column, shares, t.to_bits()))
+            Test::Frequencies(expected) => {
+                let shares = expected.shares.iter().map(|(c, share)| (*c, share.to_bits())).collect();
+                Some(Self::Frequencies(column, shares, expected.threshold.to_bits()))
             }
             Test::Text(test, value) => Some(Self::Text(column, *test, value.clone())),
             _ => None,

@@ -179,7 +179,7 @@ fn of_test(test: &Test, negated: bool, name: &str) -> Formula {
             };
             Formula::Bound { term, bound: less, value: *value }
         }
-        Test::Reference(comparison, reference, value) => {
+        Test::Reference(comparison, reference) => {
             let (measure, bound) = match comparison {
                 Comparison::Lev if negated => ("distance", Bound::AtMost),
                 Comparison::Lev => ("distance", Bound::Above),
@@ -188,22 +188,23 @@ fn of_test(test: &Test, negated: bool, name: &str) -> Formula {
                 Comparison::Pfx => ("common_start", less),
                 Comparison::Sfx => ("common_end", less),
             };
-            let term = format!("{measure}({name}, {})", quoted(reference));
-            Formula::Bound { term, bound, value: *value }
+            let term = format!("{measure}({name}, {})", quoted(&reference.text));
+            Formula::Bound { term, bound, value: reference.threshold }
         }
-        Test::Frequencies(shares, value) => {
-            let shares: Vec<String> = shares
+        Test::Frequencies(other) => {
+            let shares: Vec<String> = other
+                .shares
                 .iter()
                 .map(|(c, share)| format!("{}: {}", quoted(&c.to_string()), number(*share)))
                 .collect();
             let term = format!("frequency_distance({name}, {{{}}})", shares.join(", "));
             let bound = if negated { Bound::Below } else { Bound::AtLeast };
-            Formula::Bound { term, bound, value: *value }
+            Formula::Bound { term, bound, value: other.threshold }
         }
-        Test::Standardised { mean, deviation, threshold } => {
-            let sign = if *mean < 0.0 { '+' } else { '-' };
-            let term = format!("({name} {sign} {}) / {}", number(mean.abs()), number(*deviation));
-            Formula::Bound { term, bound: less, value: *threshold }
+        Test::Standardised(scale) => {
+            let sign = if scale.mean < 0.0 { '+' } else { '-' };
+            let term = format!("({name} {sign} {}) / {}", number(scale.mean.abs()), number(scale.deviation));
+            Formula::Bound { term, bound: less, value: scale.threshold }
         }
         Test::Text(test, value) => {
             let verb = match (test, negated) {
@@ -219,13 +220,15 @@ fn of_test(test: &Test, negated: bool, name: &str) -> Formula {
             Formula::Other(format!("{name} {verb} {}", quoted(value)))
         }
         Test::Zero => Formula::Other(format!("{name} {} 0", if negated { "!=" } else { "=" })),
-        Test::Range { low, high } => {
-            let range = format!("{} < {name} <= {}", number(*low), number(*high));
+        Test::Range(range) => {
+            let range = format!("{} < {name} <= {}", number(range.low), number(range.high));
             Formula::Other(if negated { range } else { format!("not ({range})") })
         }
-        Test::Unknown { kind, .. } => {
-            Formula::Other(format!("{}{} of {name}", if negated { "not " } else { "" }, quoted(kind)))
-        }
+        Test::Unknown(unknown) => Formula::Other(format!(
+            "{}{} of {name}",
+            if negated { "not " } else { "" },
+            quoted(&unknown.kind)
+        )),
     }
 }
 

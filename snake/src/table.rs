@@ -90,6 +90,16 @@ impl Table {
         &self.target
     }
 
+    /// The same without the columns of numbers, which are then empty.
+    pub(crate) fn without_numbers(mut self) -> Self {
+        for column in &mut self.columns {
+            if let Column::Number(values) = column {
+                *values = Vec::new();
+            }
+        }
+        self
+    }
+
     /// Roughly how many bytes the table takes in memory.
     #[must_use]
     pub fn memory(&self) -> usize {

@@ -277,10 +277,10 @@ const DAMAGES: [&str; 27] = [
 fn other_value(dice: &mut Dice, literal: &mut Literal, rows: &[Vec<Datum>]) {
     let step = [1e-9, 0.3, 2.0, -1.0, 1e6][dice.below(5)];
     match &mut literal.test {
-        Test::Threshold(_, t) | Test::Reference(_, _, t) | Test::Standardised { threshold: t, .. } => {
-            *t += step
-        }
-        Test::Range { high, .. } => *high += step,
+        Test::Threshold(_, t) => *t += step,
+        Test::Reference(_, other) => other.threshold += step,
+        Test::Standardised(scale) => scale.threshold += step,
+        Test::Range(range) => range.high += step,
         Test::Text(_, text) => {
             let column = literal.column as usize - 1;
             let other = rows[dice.below(rows.len())].get(column);

@@ -314,20 +314,19 @@ fn test() -> impl Strategy<Value = Test> {
     prop_oneof![
         (prop::sample::select(measures), finite()).prop_map(|(m, t)| Test::Threshold(m, t)),
         (prop::sample::select(comparisons), any::<String>(), finite())
-            .prop_map(|(c, text, t)| Test::Reference(c, text.into(), t)),
+            .prop_map(|(c, text, t)| Test::reference(c, text, t)),
         (prop::collection::btree_map(any::<char>(), finite(), 0..4), finite())
-            .prop_map(|(map, t)| Test::Frequencies(map.into_iter().collect(), t)),
-        [finite(), finite(), finite()].prop_map(|[mean, deviation, threshold]| Test::Standardised {
-            mean,
-            deviation,
-            threshold
-        }),
+            .prop_map(|(map, t)| Test::frequencies(map.into_iter().collect(), t)),
+        [finite(), finite(), finite()]
+            .prop_map(|[mean, deviation, threshold]| Test::standardised(mean, deviation, threshold)),
         (prop::sample::select(texts), any::<String>()).prop_map(|(t, text)| Test::Text(t, text.into())),
         Just(Test::Zero),
-        [finite(), finite()].prop_map(|[low, high]| Test::Range { low, high }),
-        ("X[A-Z]{1,4}", any::<Option<bool>>(), any::<String>()).prop_map(|(kind, a, b)| Test::Unknown {
-            kind: kind.into(),
-            value: Box::new(serde_json::json!([a, {"k": b}])),
+        [finite(), finite()].prop_map(|[low, high]| Test::range(low, high)),
+        ("X[A-Z]{1,4}", any::<Option<bool>>(), any::<String>()).prop_map(|(kind, a, b)| {
+            Test::Unknown(Box::new(snake::Unknown {
+                kind: kind.into(),
+                value: serde_json::json!([a, {"k": b}]),
+            }))
         }),
     ]
 }

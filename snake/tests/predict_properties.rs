@@ -28,21 +28,21 @@ fn literal() -> impl Strategy<Value = Literal> {
         (0..6_i32).prop_map(|t| Test::Threshold(Measure::N, f64::from(t) / 2.0)),
         (0..3_i32).prop_map(|t| Test::Threshold(Measure::Nd, f64::from(t))),
         Just(Test::Zero),
-        Just(Test::Range { low: 0.5, high: 2.0 }),
-        (-1..2_i32).prop_map(|t| Test::Standardised { mean: 1.0, deviation: f64::from(t), threshold: 0.25 }),
+        Just(Test::range(0.5, 2.0)),
+        (-1..2_i32).prop_map(|t| Test::standardised(1.0, f64::from(t), 0.25)),
     ];
     let text = prop_oneof![
         (0..4_i32).prop_map(|t| Test::Threshold(Measure::Tn, f64::from(t) + 0.5)),
-        (select(&TEXTS[..]), 0..3_i32).prop_map(|(text, t)| Test::Reference(
+        (select(&TEXTS[..]), 0..3_i32).prop_map(|(text, t)| Test::reference(
             Comparison::Lev,
-            text.into(),
+            text,
             f64::from(t)
         )),
         select(&TEXTS[..]).prop_map(|text| Test::Text(TextTest::Equals, text.into())),
         select(&TEXTS[..]).prop_map(|text| Test::Text(TextTest::Contains, text.into())),
     ];
     let path = (0..3_u32).prop_map(|path| Test::Text(TextTest::Equals, path.to_string().into()));
-    let unknown = Just(Test::Unknown { kind: "XYZ".into(), value: Box::new(1.into()) });
+    let unknown = Just(Test::Unknown(Box::new(snake::Unknown { kind: "XYZ".into(), value: 1.into() })));
     let place = prop_oneof![
         10 => (Just(1_u32), number.boxed()),
         5 => (Just(2_u32), text.clone().boxed()),

@@ -4,8 +4,12 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
-use snake::{Literal, Profile, Test, TextTest, Training};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use snake::{Literal, Profile, Test, TextTest, Training, certify_unit};
 use support::{Rows, Target, Value, check, train};
 
 fn number() -> impl Strategy<Value = Value> {
@@ -88,6 +92,44 @@ proptest! {
         let layer = train(&prepared, &training, &prefix).unwrap();
         check(&rows, &training, &prefix, &layer);
     }
+}
+
+/// Tables in which every kind has something to tell apart, by every profile: all kinds that training makes appear, no
+/// other does, and the layers are certified.
+#[test]
+fn every_kind_is_made_and_certified() {
+    let mut kinds = BTreeSet::new();
+    let mut runner = TestRunner::deterministic();
+    let words = prop::collection::vec("[A-Z]?[a-f]{1,5}[0-9]{0,2}[,.#]?", 1..5);
+    let text = words.prop_map(|words| Value::Text(words.join(" ")));
+    let unicode = "\\PC{0,9}".prop_map(Value::Text);
+    let row =
+        (number(), (-99_i32..999).prop_map(|x| Value::Number(f64::from(x.max(0)) / 8.0)), text, unicode);
+    let row = row.prop_map(|(a, b, c, d)| vec![a, b, c, d]);
+    let rows = (prop::collection::vec(row, 150), target(150))
+        .prop_map(|(cells, targets)| Rows { cells, targets }.distinct());
+    for profile in Profile::ALL {
+        for seed in 0..6 {
+            let rows = rows.new_tree(&mut runner).unwrap().current();
+            let training = Training { bucket: 20, slice: 60, ..Training::new(profile, seed) };
+            let layer = train(&rows.prepared(profile), &training, &[]).unwrap();
+            check(&rows, &training, &[], &layer);
+            certify_unit(&rows.table(), &[], &layer).unwrap();
+            let conditions = layer.iter().filter_map(|bucket| bucket.condition.as_ref());
+            let literals = conditions.chain(layer.iter().flat_map(|bucket| &bucket.clauses)).flatten();
+            for literal in literals {
+                // The literal as a file holds it and reads it.
+                let written = serde_json::to_value(literal).unwrap();
+                kinds.insert(written[3].as_str().unwrap().to_owned());
+                assert_eq!(serde_json::from_value::<Literal>(written).unwrap(), *literal);
+            }
+        }
+    }
+    let made = [
+        "ENT", "HEX", "JAC", "LEV", "N", "ND", "NL", "NZ", "NZR", "PFX", "REP", "SFX", "T", "TDC", "TEQ",
+        "TEW", "TLN", "TN", "TPS", "TSC", "TSS", "TSW", "TUC", "TVR", "TWS",
+    ];
+    assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), made);
 }
 
 proptest! {

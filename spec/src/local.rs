@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use snake::{Cancel, Prepared, Table, TrainError, UnitBuckets, UnitJob, UnitSeed, train_unit};
 
 use crate::data_spec::{DataSpec, Fingerprint};
@@ -98,11 +99,12 @@ pub enum LocalError<E: Debug + Display> {
     },
 }
 
-/// Trains all units of a run on the current rayon pool. `shard` is asked for one path after the other and only for paths
-/// with rows; a table is let go of before the next is asked for.
+/// Trains all units of a run on the current rayon pool: as many layers of a path side by side as it has threads, over
+/// one table. `shard` is asked for one path after the other and only for paths with rows; a table is let go of before
+/// the next is asked for. `progress` is told of layers in ascending order.
 ///
 /// # Errors
-/// [`LocalError`]; a training that was cancelled is a `Unit` error.
+/// [`LocalError`], of the first layer that has one; a training that was cancelled is a `Unit` error.
 pub fn train_locally<E: Debug + Display>(
     spec: &DataSpec,
     shard: &mut dyn FnMut(u32) -> Result<Arc<Table>, E>,
@@ -113,15 +115,22 @@ pub fn train_locally<E: Debug + Display>(
     let fingerprint = spec.fingerprint()?;
     let paths = || (0u32..).zip(&spec.shards).filter(|(_, shard)| shard.rows > 0).map(|(path, _)| path);
     let total = paths().count() as u64 * u64::from(spec.training.layers);
+    let layers: Vec<u32> = (0..spec.training.layers).collect();
     let mut units = LocalUnits::default();
     for path in paths() {
         let table = shard(path).map_err(|error| LocalError::Shard { path, error })?;
         let prepared = Prepared::new(table, spec.training.profile);
-        for layer in 0..spec.training.layers {
-            let unit = train_unit_of(spec, fingerprint, &prepared, path, layer, cancel)
-                .map_err(|error| LocalError::Unit { path, layer, error })?;
-            units.0.insert((path, layer), unit);
-            progress(UnitDone { path, layer, done: units.len() as u64, total });
+        // A layer keeps all threads busy but for its chains, so a few at a time are enough.
+        for layers in layers.chunks(rayon::current_num_threads()) {
+            let trained: Vec<_> = layers
+                .par_iter()
+                .map(|&layer| (layer, train_unit_of(spec, fingerprint, &prepared, path, layer, cancel)))
+                .collect();
+            for (layer, unit) in trained {
+                let unit = unit.map_err(|error| LocalError::Unit { path, layer, error })?;
+                units.0.insert((path, layer), unit);
+                progress(UnitDone { path, layer, done: units.len() as u64, total });
+            }
         }
     }
     Ok(units)

@@ -228,6 +228,27 @@ fn the_bytes_of_a_model_are_pinned() {
 }
 
 #[test]
+fn threads_change_neither_units_nor_their_order() {
+    let run = Run::new(&csv(&support::people(200)), KMEANS);
+    let (store, cancel) = (run.store(4, None), Cancel::new());
+    let train = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut told = Vec::new();
+            let mut shard = |path| store.shard(path, &cancel);
+            let units =
+                train_locally(&run.spec, &mut shard, &mut |unit| told.push((unit.path, unit.layer)), &cancel);
+            (units.unwrap(), told)
+        })
+    };
+    let (units, told) = train(1);
+    assert!(told.is_sorted() && told.len() == units.len() && run.spec.training.layers > 1);
+    for threads in [2, 5] {
+        assert_eq!(train(threads), (units.clone(), told.clone()));
+    }
+}
+
+#[test]
 fn a_unit_with_rows_of_another_path_is_not_assembled() {
     let run = Run::new(&csv(&support::people(200)), KMEANS);
     let (store, cancel) = (run.store(4, None), Cancel::new());

@@ -20,12 +20,12 @@ pub fn literal() -> impl Strategy<Value = Literal> {
     let test = prop_oneof![
         (prop_oneof![Just(Measure::N), Just(Measure::Tn), Just(Measure::Ent)], float.clone())
             .prop_map(|(measure, t)| Test::Threshold(measure, t)),
-        (text.clone(), float.clone()).prop_map(|(text, t)| Test::Reference(Comparison::Jac, text, t)),
+        (text.clone(), float.clone()).prop_map(|(text, t)| Test::reference(Comparison::Jac, text, t)),
         (prop_oneof![Just(TextTest::Contains), Just(TextTest::Equals)], text)
-            .prop_map(|(test, text)| Test::Text(test, text)),
+            .prop_map(|(test, text)| Test::Text(test, text.into())),
         (float.clone(), float.clone(), float.clone())
-            .prop_map(|(mean, deviation, threshold)| Test::Standardised { mean, deviation, threshold }),
-        (float.clone(), float).prop_map(|(low, high)| Test::Range { low, high }),
+            .prop_map(|(mean, deviation, threshold)| Test::standardised(mean, deviation, threshold)),
+        (float.clone(), float).prop_map(|(low, high)| Test::range(low, high)),
         Just(Test::Zero),
     ];
     (0..40_u32, any::<bool>(), test).prop_map(|(column, negated, test)| Literal { column, negated, test })
@@ -206,7 +206,7 @@ fn hard(rows: u64, length: usize, literal: impl Fn(usize) -> Literal) -> UnitBuc
 fn honest_reports_stay_within_their_limits() {
     let jaccard = |i: usize| {
         let text = format!("{i:04}").repeat(500);
-        Literal { column: 1, negated: true, test: Test::Reference(Comparison::Jac, text.into(), 0.5) }
+        Literal { column: 1, negated: true, test: Test::reference(Comparison::Jac, text, 0.5) }
     };
     let threshold = |i: usize| {
         #[allow(clippy::cast_precision_loss)]

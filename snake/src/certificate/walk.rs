@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::literal::Literal;
-use crate::program::{Bound, Ask};
+use crate::program::{Ask, Bound};
 
 /// How many beginnings within beginnings are followed; what is left is asked bucket by bucket.
 const MAX_LEVEL: usize = 200;

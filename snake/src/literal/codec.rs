@@ -6,7 +6,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeTuple, Serializer};
 use serde_json::Value as Json;
 
-use super::{Comparison, Literal, Measure, Test, TextTest};
+use super::{Comparison, Literal, Measure, Test, TextTest, Unknown};
 
 impl Measure {
     const ALL: [Self; 16] = [
@@ -91,11 +91,11 @@ impl Test {
             Self::Threshold(measure, _) => measure.kind(),
             Self::Reference(comparison, ..) => comparison.kind(),
             Self::Frequencies(..) => "CFC",
-            Self::Standardised { .. } => "NZ",
+            Self::Standardised(_) => "NZ",
             Self::Text(test, _) => test.kind(),
             Self::Zero => "NZR",
-            Self::Range { .. } => "NRG",
-            Self::Unknown { kind, .. } => kind,
+            Self::Range(_) => "NRG",
+            Self::Unknown(unknown) => &unknown.kind,
         }
     }
 
@@ -116,7 +116,7 @@ impl Test {
         if let Some(comparison) = Comparison::ALL.into_iter().find(|c| c.kind() == kind) {
             return match value.as_array().map(Vec::as_slice) {
                 Some([Json::String(text), threshold]) => {
-                    Ok(Self::Reference(comparison, text.as_str().into(), number(threshold).ok_or(REFERENCE)?))
+                    Ok(Self::reference(comparison, text.as_str(), number(threshold).ok_or(REFERENCE)?))
                 }
                 _ => Err(REFERENCE),
             };
@@ -124,7 +124,7 @@ impl Test {
         match kind {
             "CFC" => frequencies(&value).ok_or("[{character: share}, number]"),
             "NZ" => match numbers(&value).as_deref() {
-                Some(&[mean, deviation, threshold]) => Ok(Self::Standardised { mean, deviation, threshold }),
+                Some(&[mean, deviation, threshold]) => Ok(Self::standardised(mean, deviation, threshold)),
                 _ => Err("[mean, deviation, threshold]"),
             },
             "NZR" => match number(&value) {
@@ -132,25 +132,26 @@ impl Test {
                 _ => Err("0"),
             },
             "NRG" => match numbers(&value).as_deref() {
-                Some(&[low, high]) => Ok(Self::Range { low, high }),
+                Some(&[low, high]) => Ok(Self::range(low, high)),
                 _ => Err("[low, high]"),
             },
-            _ => Ok(Self::Unknown { kind: kind.into(), value: Box::new(value) }),
+            _ => Ok(Self::Unknown(Box::new(Unknown { kind: kind.into(), value }))),
         }
     }
 
     /// Whether all of its numbers are: only then it can be written.
     pub(crate) fn finite(&self) -> bool {
         match self {
-            Self::Threshold(_, threshold) | Self::Reference(_, _, threshold) => threshold.is_finite(),
-            Self::Frequencies(shares, threshold) => {
-                threshold.is_finite() && shares.iter().all(|(_, share)| share.is_finite())
+            Self::Threshold(_, threshold) => threshold.is_finite(),
+            Self::Reference(_, reference) => reference.threshold.is_finite(),
+            Self::Frequencies(other) => {
+                other.threshold.is_finite() && other.shares.iter().all(|(_, share)| share.is_finite())
             }
-            Self::Standardised { mean, deviation, threshold } => {
-                mean.is_finite() && deviation.is_finite() && threshold.is_finite()
+            Self::Standardised(scale) => {
+                scale.mean.is_finite() && scale.deviation.is_finite() && scale.threshold.is_finite()
             }
-            Self::Range { low, high } => low.is_finite() && high.is_finite(),
-            Self::Text(..) | Self::Zero | Self::Unknown { .. } => true,
+            Self::Range(range) => range.low.is_finite() && range.high.is_finite(),
+            Self::Text(..) | Self::Zero | Self::Unknown(_) => true,
         }
     }
 }
@@ -176,7 +177,7 @@ fn frequencies(value: &Json) -> Option<Test> {
         }
     }
     shares.sort_unstable_by_key(|entry| entry.0);
-    Some(Test::Frequencies(shares, number(threshold)?))
+    Some(Test::frequencies(shares, number(threshold)?))
 }
 
 impl Serialize for Literal {
@@ -191,15 +192,19 @@ impl Serialize for Literal {
         tuple.serialize_element(&self.column)?;
         match &self.test {
             Test::Threshold(_, threshold) => tuple.serialize_element(threshold)?,
-            Test::Reference(_, text, threshold) => tuple.serialize_element(&(text, threshold))?,
-            Test::Frequencies(shares, threshold) => tuple.serialize_element(&(Shares(shares), threshold))?,
-            Test::Standardised { mean, deviation, threshold } => {
-                tuple.serialize_element(&(mean, deviation, threshold))?;
+            Test::Reference(_, reference) => {
+                tuple.serialize_element(&(&reference.text, reference.threshold))?;
+            }
+            Test::Frequencies(other) => {
+                tuple.serialize_element(&(Shares(&other.shares), other.threshold))?;
+            }
+            Test::Standardised(scale) => {
+                tuple.serialize_element(&(scale.mean, scale.deviation, scale.threshold))?;
             }
             Test::Text(_, text) => tuple.serialize_element(text)?,
             Test::Zero => tuple.serialize_element(&0_u8)?,
-            Test::Range { low, high } => tuple.serialize_element(&(low, high))?,
-            Test::Unknown { value, .. } => tuple.serialize_element(value)?,
+            Test::Range(range) => tuple.serialize_element(&(range.low, range.high))?,
+            Test::Unknown(unknown) => tuple.serialize_element(&unknown.value)?,
         }
         tuple.serialize_element(&self.negated)?;
         tuple.serialize_element(self.test.kind())?;

@@ -1,8 +1,8 @@
 //! Whether a literal holds for a value: the definition of every kind.
 
 use super::{Comparison, Literal, Test, TextTest};
-use crate::distance::is_more_than;
 use crate::measure;
+use crate::measure::edit::is_more_than;
 use crate::value::Value;
 
 impl Literal {
@@ -32,36 +32,36 @@ impl Test {
         }
         match self {
             Self::Threshold(kind, threshold) => measure::of_number(*kind, x).map(|m| *threshold > m),
-            Self::Standardised { mean, deviation, threshold } => {
-                let m = (x - mean) / deviation;
+            Self::Standardised(scale) => {
+                let m = (x - scale.mean) / scale.deviation;
                 // A deviation of zero can give no number; then neither form holds.
-                if m.is_nan() { None } else { Some(m < *threshold) }
+                if m.is_nan() { None } else { Some(m < scale.threshold) }
             }
             Self::Zero => Some(x == 0.0),
-            Self::Range { low, high } => Some(!(*low < x && x <= *high)),
-            Self::Reference(..) | Self::Frequencies(..) | Self::Text(..) | Self::Unknown { .. } => None,
+            Self::Range(range) => Some(!(range.low < x && x <= range.high)),
+            Self::Reference(..) | Self::Frequencies(..) | Self::Text(..) | Self::Unknown(_) => None,
         }
     }
 
     pub(crate) fn plain_on_text(&self, text: &str) -> Option<bool> {
         match self {
             Self::Threshold(kind, threshold) => measure::of_text(*kind, text).map(|m| *threshold > m),
-            Self::Reference(Comparison::Lev, reference, threshold) => {
-                Some(is_more_than(text, reference, *threshold))
+            Self::Reference(Comparison::Lev, reference) => {
+                Some(is_more_than(text, &reference.text, reference.threshold))
             }
-            Self::Reference(comparison, reference, threshold) => {
-                Some(measure::compared(*comparison, text, reference) < *threshold)
+            Self::Reference(comparison, reference) => {
+                Some(measure::compared(*comparison, text, &reference.text) < reference.threshold)
             }
-            Self::Frequencies(shares, threshold) => {
-                Some(measure::frequency_distance(text, shares) >= *threshold)
+            Self::Frequencies(other) => {
+                Some(measure::frequency_distance(text, &other.shares) >= other.threshold)
             }
             Self::Text(test, value) => Some(match test {
-                TextTest::Contains => text.contains(value.as_ref()),
-                TextTest::Equals => text == value.as_ref(),
-                TextTest::StartsWith => text.starts_with(value.as_ref()),
-                TextTest::EndsWith => text.ends_with(value.as_ref()),
+                TextTest::Contains => text.contains(&**value),
+                TextTest::Equals => text == &**value,
+                TextTest::StartsWith => text.starts_with(&**value),
+                TextTest::EndsWith => text.ends_with(&**value),
             }),
-            Self::Standardised { .. } | Self::Zero | Self::Range { .. } | Self::Unknown { .. } => None,
+            Self::Standardised(_) | Self::Zero | Self::Range(_) | Self::Unknown(_) => None,
         }
     }
 }
@@ -70,6 +70,7 @@ impl Test {
 mod tests {
     use super::*;
     use crate::literal::Measure;
+    use crate::literal::Unknown;
 
     fn both(test: Test, value: Value<'_>) -> (bool, bool) {
         let literal = |negated| Literal { column: 1, negated, test: test.clone() };
@@ -84,7 +85,7 @@ mod tests {
         assert_eq!(both(number(), Value::Number(f64::NAN)), (false, false));
         assert_eq!(both(Test::Text(TextTest::Contains, "".into()), Value::Number(1.0)), (false, false));
         assert_eq!(both(Test::Text(TextTest::Contains, "".into()), Value::Missing), (false, false));
-        let unknown = Test::Unknown { kind: "XYZ".into(), value: Box::new(1.into()) };
+        let unknown = Test::Unknown(Box::new(Unknown { kind: "XYZ".into(), value: 1.into() }));
         assert_eq!(both(unknown.clone(), Value::Number(1.0)), (false, false));
         assert_eq!(both(unknown, Value::Text("1")), (false, false));
     }
@@ -92,16 +93,16 @@ mod tests {
     #[test]
     fn ends_belong_where_the_format_puts_them() {
         assert_eq!(both(Test::Threshold(Measure::N, 3.0), Value::Number(3.0)), (false, true));
-        let range = || Test::Range { low: 1.0, high: 2.0 };
+        let range = || Test::range(1.0, 2.0);
         assert_eq!(both(range(), Value::Number(1.0)), (true, false));
         assert_eq!(both(range(), Value::Number(2.0)), (false, true));
         assert_eq!(both(Test::Zero, Value::Number(-0.0)), (true, false));
-        let standardised = |deviation| Test::Standardised { mean: 1.0, deviation, threshold: 2.0 };
+        let standardised = |deviation| Test::standardised(1.0, deviation, 2.0);
         assert_eq!(both(standardised(0.5), Value::Number(2.0)), (false, true));
         assert_eq!(both(standardised(0.0), Value::Number(1.0)), (false, false));
-        let lev = Test::Reference(Comparison::Lev, "abc".into(), 1.0);
+        let lev = Test::reference(Comparison::Lev, "abc", 1.0);
         assert_eq!(both(lev, Value::Text("abd")), (false, true));
-        let prefix = Test::Reference(Comparison::Pfx, "abc".into(), 2.0);
+        let prefix = Test::reference(Comparison::Pfx, "abc", 2.0);
         assert_eq!(both(prefix, Value::Text("abd")), (false, true));
     }
 }

@@ -283,7 +283,7 @@ proptest! {
                 let test = match &literal.test {
                     Test::Threshold(measure, _) => Test::Threshold(*measure, f64::from(*threshold)),
                     Test::Reference(comparison, ..) => {
-                        Test::Reference(*comparison, "rose".into(), f64::from(*threshold))
+                        Test::reference(*comparison, "rose", f64::from(*threshold))
                     }
                     other => other.clone(),
                 };

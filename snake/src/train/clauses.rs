@@ -11,11 +11,15 @@ use super::draft::{Draft, check};
 use super::error::TrainError;
 use super::local::Local;
 use super::prepared::Prepared;
+use super::quotes::Quotes;
 use crate::bits;
 use crate::cancel::Cancel;
 use crate::literal::Clause;
 use crate::lookalikes::Lookalikes;
 use crate::stream::Stream;
+
+/// Where the target is a number: one in this many members, on either side, counts as near.
+const NEAR: usize = 10;
 
 /// What the members of a bucket vote by.
 #[derive(Debug, Default, PartialEq)]
@@ -31,6 +35,7 @@ pub(super) struct Workshop<'a> {
     prepared: &'a Prepared,
     cancel: &'a Cancel,
     lookahead: u32,
+    pub(super) quotes: Quotes,
     local: Local<'a>,
     /// (class, member, row), sorted: a place in this list is what the sets hold, so that the members of a class are
     /// next to each other and counting them takes few blocks.
@@ -41,8 +46,12 @@ pub(super) struct Workshop<'a> {
     own: Vec<u64>,
     others: Vec<u64>,
     open: Vec<u64>,
+    open_sums: Vec<u32>,
     /// (member, clause): the clauses that each member makes false.
     consequences: Vec<(u32, u32)>,
+    /// The clauses of these by member, and where each member's end.
+    dealt: Vec<u32>,
+    ends: Vec<u32>,
     clause: Draftsman,
 }
 
@@ -52,9 +61,11 @@ struct Draftsman {
     drafts: Vec<Draft>,
     /// Per draft, the set of the members on which it is true.
     sets: Vec<u64>,
-    /// Members of other classes on which no draft is true yet.
+    /// Members of other classes on which no draft is true yet, and their numbers up to and with each block.
     uncovered: Vec<u64>,
-    /// Members of the class on which every draft is false.
+    sums: Vec<u32>,
+    /// Members of the class on which every draft is false; while drafts are chosen and the target is a number, members
+    /// near to it.
     consequence: Vec<u64>,
     candidate: Vec<u64>,
     best: Vec<u64>,
@@ -84,13 +95,17 @@ impl<'a> Workshop<'a> {
             prepared,
             cancel,
             lookahead,
+            quotes: Quotes::new(),
             local: Local::new(prepared),
             by_class: Vec::new(),
             blocks: 0..0,
             own: Vec::new(),
             others: Vec::new(),
             open: Vec::new(),
+            open_sums: Vec::new(),
             consequences: Vec::new(),
+            dealt: Vec::new(),
+            ends: Vec::new(),
             clause: Draftsman::default(),
         }
     }
@@ -129,32 +144,50 @@ impl<'a> Workshop<'a> {
 
     /// Per member its clauses, ascending, each as a condition of its own.
     fn lookalikes(&mut self, members: usize) -> Lookalikes {
-        self.consequences.sort_unstable();
+        // Clauses come in ascending order, so they only have to be dealt out.
+        self.ends.clear();
+        self.ends.resize(members + 1, 0);
+        for &(member, _) in &self.consequences {
+            self.ends[member as usize + 1] += 1;
+        }
+        for member in 0..members {
+            self.ends[member + 1] += self.ends[member];
+        }
+        self.dealt.clear();
+        self.dealt.resize(self.consequences.len(), 0);
+        for &(member, clause) in &self.consequences {
+            let place = &mut self.ends[member as usize];
+            self.dealt[*place as usize] = clause;
+            *place += 1;
+        }
         let mut lookalikes = Lookalikes::with_capacity(members, self.consequences.len());
-        let mut listed = self.consequences.iter().peekable();
-        for member in (0_u32..).take(members) {
+        let mut start = 0;
+        for (member, &end) in (0_u32..).zip(&self.ends[..members]) {
             lookalikes.begin(member);
-            while let Some((_, clause)) = listed.next_if(|(of, _)| *of == member) {
-                lookalikes.push(&[*clause]);
-            }
+            self.dealt[start as usize..end as usize].iter().for_each(|&clause| lookalikes.push(&[clause]));
+            start = end;
         }
         lookalikes
     }
 
     fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
         self.open.clone_from(&self.own);
-        let mut left = bits::count(&self.open);
-        while let Some(target) = bits::nth(&self.open, stream.below(left)) {
+        self.open_sums.resize(self.open.len(), 0);
+        let mut left = bits::sum_up(&self.open, &mut self.open_sums);
+        while let Some(target) = bits::nth(&self.open, &self.open_sums, stream.below(left)) {
             self.cover(target, stream)?;
             self.prune();
             #[allow(clippy::cast_possible_truncation)] // at most one clause per member
             let index = votes.clauses.len() as u32;
-            votes.clauses.push(self.clause.drafts.iter().map(|draft| draft.literal(self.prepared)).collect());
+            votes.clauses.push({
+                let quotes = &mut self.quotes;
+                self.clause.drafts.iter().map(|draft| draft.literal(self.prepared, quotes)).collect()
+            });
             for place in bits::members(&self.clause.consequence) {
                 self.consequences.push((self.by_class[place].1, index));
             }
             bits::remove_all(&mut self.open, &self.clause.consequence);
-            left = bits::count(&self.open);
+            left = bits::sum_up(&self.open, &mut self.open_sums);
         }
         Ok(())
     }
@@ -162,28 +195,39 @@ impl<'a> Workshop<'a> {
     /// ORs literals that are false on `target` together until every member of another class makes one true.
     ///
     /// Each is the best of `lookahead` by (members of other classes newly covered) x (members of the consequence
-    /// kept): it should tell the classes apart and not only the two rows it was made from.
+    /// kept): it should tell the classes apart and not only the two rows it was made from. Where the target is a number,
+    /// nearly every class is one member, and its nearest neighbours by target stand in for the consequence: they have to
+    /// be covered too, but last, so that the clause is false on what is like the member and not on a thin slice of
+    /// everything.
     fn cover(&mut self, target: usize, stream: &mut Stream) -> Result<(), TrainError> {
-        let words = self.own.len();
+        let (words, members) = (self.own.len(), self.by_class.len());
         let clause = &mut self.clause;
         clause.drafts.clear();
         clause.sets.clear();
         clause.uncovered.clone_from(&self.others);
         clause.consequence.clone_from(&self.own);
+        let mut blocks = self.blocks.clone();
+        if self.prepared.numeric() {
+            // Members are sorted by target.
+            let reach = members.div_ceil(NEAR);
+            let near = target.saturating_sub(reach)..(target + reach + 1).min(members);
+            blocks = near.start / 64..bits::words(near.end);
+            near.for_each(|place| bits::insert(&mut clause.consequence, place));
+        }
         clause.candidate.resize(words, 0);
         clause.best.resize(words, 0);
-        let mut left = bits::count(&clause.uncovered);
+        clause.sums.resize(words, 0);
+        let mut left = bits::sum_up(&clause.uncovered, &mut clause.sums);
         while left > 0 {
             let mut best: Option<(u64, Draft)> = None;
             for _ in 0..self.lookahead {
                 check(self.cancel)?;
-                let Some(opposed) = bits::nth(&clause.uncovered, stream.below(left)) else { break };
+                let Some(opposed) = bits::nth(&clause.uncovered, &clause.sums, stream.below(left)) else {
+                    break;
+                };
                 let draft = self.local.oppose(stream, opposed, target)?;
-                self.local.test(&draft, &mut clause.candidate, self.cancel)?;
-                if draft.negated {
-                    bits::complement(&mut clause.candidate);
-                }
-                let score = clause.score(&self.blocks);
+                self.local.set(&draft, &mut clause.candidate, self.cancel)?;
+                let score = clause.score(&blocks);
                 if best.is_none_or(|(highest, _)| score > highest) {
                     best = Some((score, draft));
                     std::mem::swap(&mut clause.candidate, &mut clause.best);
@@ -194,7 +238,7 @@ impl<'a> Workshop<'a> {
             bits::remove_all(&mut clause.consequence, &clause.best);
             clause.drafts.push(draft);
             clause.sets.extend_from_slice(&clause.best);
-            left = bits::count(&clause.uncovered);
+            left = bits::sum_up(&clause.uncovered, &mut clause.sums);
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! A literal before it is written down: small, without text of its own.
 
-use memchr::memmem::Finder;
-
+use super::entries::Entries;
 use super::error::TrainError;
-use super::prepared::{FeatureView, Prepared, TextMeasure};
+use super::numbers::Scale;
+use super::prepared::{FeatureView, Prepared};
+use super::quotes::Quotes;
 use crate::cancel::Cancel;
-use crate::literal::{Literal, Measure, Test, TextTest};
+use crate::literal::{Comparison, Literal, Measure, Test, TextTest};
 
 /// A literal that names a dictionary entry where the finished one holds a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,12 +21,29 @@ pub(super) struct Draft {
 pub(super) enum DraftTest {
     /// N: the number is below this.
     Number(f64),
-    /// TN, TLN: the measure is below this.
-    Measure(TextMeasure, f64),
-    /// T: contains these bytes of the dictionary entry.
-    Contains { code: u32, start: u32, end: u32 },
+    /// NL, NZ: the measure is below the threshold, that is, the number's rank below the border.
+    Scaled { standard: bool, threshold: f64, border: u32 },
+    /// ND, TN and its like: the measure on this axis is below the threshold, that is, its rank below the border.
+    Measured { measure: Measure, slot: u8, threshold: f64, border: u32 },
+    /// NZR: the number is 0. `rank` is that of 0.
+    Zero { rank: u32 },
     /// TEQ: is the dictionary entry.
     Equals { code: u32 },
+    /// T, TSW, TEW: contains, starts or ends with these bytes of the dictionary entry.
+    Piece { test: TextTest, code: u32, start: u32, end: u32 },
+    /// LEV, JAC, PFX, SFX against the dictionary entry.
+    Reference { comparison: Comparison, code: u32, threshold: f64 },
+}
+
+/// What a draft's test asks, as few questions as there are ways to answer them fast.
+#[derive(Debug)]
+pub(super) enum Shape<'a> {
+    /// Numbers below this.
+    Value(f64),
+    /// Keys on an axis from the first one up to the second, exclusive.
+    Keys { slot: usize, from: u32, to: u32 },
+    /// Dictionary entries, one by one.
+    Entries(Entries<'a>),
 }
 
 /// How many rows are tested between two looks at the cancel flag.
@@ -38,29 +56,59 @@ impl Draft {
     }
 
     /// The literal as the model has it.
-    pub(super) fn literal(&self, prepared: &Prepared) -> Literal {
+    pub(super) fn literal(&self, prepared: &Prepared, quotes: &mut Quotes) -> Literal {
+        let mut text = || quotes.of(self.text(prepared));
         let test = match self.test {
             DraftTest::Number(threshold) => Test::Threshold(Measure::N, threshold),
-            DraftTest::Measure(TextMeasure::Length, threshold) => Test::Threshold(Measure::Tn, threshold),
-            DraftTest::Measure(TextMeasure::Characters, threshold) => {
-                Test::Threshold(Measure::Tln, threshold)
+            DraftTest::Scaled { standard, threshold, .. } => {
+                let scale = match prepared.view(self.feature) {
+                    FeatureView::Number(feature) if standard => feature.standard_scale(),
+                    _ => None,
+                };
+                scale.unwrap_or(Scale::Measure(Measure::Nl)).test(threshold)
             }
-            DraftTest::Contains { .. } => Test::Text(TextTest::Contains, self.text(prepared).into()),
-            DraftTest::Equals { .. } => Test::Text(TextTest::Equals, self.text(prepared).into()),
+            DraftTest::Measured { measure, threshold, .. } => Test::Threshold(measure, threshold),
+            DraftTest::Zero { .. } => Test::Zero,
+            DraftTest::Equals { .. } => Test::Text(TextTest::Equals, text()),
+            DraftTest::Piece { test, .. } => Test::Text(test, text()),
+            DraftTest::Reference { comparison, threshold, .. } => {
+                Test::reference(comparison, text(), threshold)
+            }
         };
         Literal { column: self.feature + 1, negated: self.negated, test }
     }
 
     /// The text that the test compares with; empty where it has none.
     pub(super) fn text<'a>(&self, prepared: &'a Prepared) -> &'a str {
-        match (self.test, prepared.view(self.feature)) {
-            (DraftTest::Contains { code, start, end }, FeatureView::Text { column, .. }) => {
+        let FeatureView::Text { column, .. } = prepared.view(self.feature) else { return "" };
+        match self.test {
+            DraftTest::Piece { code, start, end, .. } => {
                 &column.dictionary[code as usize][start as usize..end as usize]
             }
-            (DraftTest::Equals { code }, FeatureView::Text { column, .. }) => {
+            DraftTest::Equals { code } | DraftTest::Reference { code, .. } => {
                 &column.dictionary[code as usize]
             }
             _ => "",
+        }
+    }
+
+    /// What the test asks, its negation left aside.
+    pub(super) fn shape<'a>(&self, prepared: &'a Prepared) -> Shape<'a> {
+        match self.test {
+            DraftTest::Number(threshold) => Shape::Value(threshold),
+            DraftTest::Scaled { border, .. } => Shape::Keys { slot: 0, from: 0, to: border },
+            DraftTest::Measured { slot, border, .. } => {
+                Shape::Keys { slot: usize::from(slot), from: 0, to: border }
+            }
+            DraftTest::Zero { rank: key } | DraftTest::Equals { code: key } => {
+                Shape::Keys { slot: 0, from: key, to: key + 1 }
+            }
+            DraftTest::Piece { test, .. } => {
+                Shape::Entries(Entries::piece(prepared.view(self.feature), test, self.text(prepared)))
+            }
+            DraftTest::Reference { comparison, code, threshold } => {
+                Shape::Entries(Entries::reference(prepared.view(self.feature), comparison, code, threshold))
+            }
         }
     }
 
@@ -76,33 +124,36 @@ impl Draft {
         entries: &mut Vec<bool>,
         cancel: &Cancel,
     ) -> Result<(), TrainError> {
-        match (self.test, prepared.view(self.feature)) {
-            (DraftTest::Number(threshold), FeatureView::Number { ranks, distinct }) => {
-                #[allow(clippy::cast_possible_truncation)] // at most u32::MAX rows
-                let border = distinct.partition_point(|&value| value < threshold) as u32;
+        let view = prepared.view(self.feature);
+        match (self.shape(prepared), view) {
+            (Shape::Value(threshold), FeatureView::Number(feature)) => {
+                let border = feature.values.border(threshold);
+                let ranks = &feature.values.ranks;
                 self.keep(rows, kept, cancel, |row| ranks[row as usize] < border)
             }
-            (DraftTest::Measure(measure, threshold), FeatureView::Text { column, measures }) => {
-                let values = &measures[measure as usize];
-                self.keep(rows, kept, cancel, |row| {
-                    f64::from(values[column.codes[row as usize] as usize]) < threshold
-                })
+            (Shape::Keys { slot, from, to }, view) => {
+                let (codes, keys) = view.keys(slot);
+                let inside = |key: u32| from <= key && key < to;
+                match keys {
+                    None => self.keep(rows, kept, cancel, |row| inside(codes[row as usize])),
+                    Some(keys) => {
+                        self.keep(rows, kept, cancel, |row| inside(keys[codes[row as usize] as usize]))
+                    }
+                }
             }
-            (DraftTest::Equals { code }, FeatureView::Text { column, .. }) => {
-                self.keep(rows, kept, cancel, |row| column.codes[row as usize] == code)
-            }
-            (DraftTest::Contains { .. }, FeatureView::Text { column, .. }) => {
-                let finder = Finder::new(self.text(prepared));
+            (Shape::Entries(tested), FeatureView::Text { column, .. }) => {
                 if column.dictionary.len() > rows.len() {
                     return self.keep(rows, kept, cancel, |row| {
-                        let text = &column.dictionary[column.codes[row as usize] as usize];
-                        finder.find(text.as_bytes()).is_some()
+                        let code = column.codes[row as usize];
+                        tested.holds(code, &column.dictionary)
                     });
                 }
                 entries.clear();
-                for chunk in column.dictionary.chunks(CHUNK) {
-                    check(cancel)?;
-                    entries.extend(chunk.iter().map(|text| finder.find(text.as_bytes()).is_some()));
+                for code in (0_u32..).take(column.dictionary.len()) {
+                    if (code as usize).is_multiple_of(CHUNK) {
+                        check(cancel)?;
+                    }
+                    entries.push(tested.holds(code, &column.dictionary));
                 }
                 self.keep(rows, kept, cancel, |row| entries[column.codes[row as usize] as usize])
             }
@@ -119,9 +170,19 @@ impl Draft {
         cancel: &Cancel,
         plain: impl Fn(u32) -> bool,
     ) -> Result<(), TrainError> {
+        // Every row is written, and the next one over it if it is not to be kept: no branch that chance decides.
+        let mut end = kept.len();
         for chunk in rows.chunks(CHUNK) {
             check(cancel)?;
-            kept.extend(chunk.iter().filter(|&&row| plain(row) != self.negated));
+            kept.resize(end + chunk.len(), 0);
+            let room = &mut kept[end..];
+            let mut count = 0;
+            for &row in chunk {
+                room[count] = row;
+                count += usize::from(plain(row) != self.negated);
+            }
+            end += count;
+            kept.truncate(end);
         }
         Ok(())
     }

@@ -1,26 +1,26 @@
 //! Families of literals, and how often each profile tries them.
 //!
-//! A profile gives every family a share. A family that training does not emit hands its share to the one that stands
-//! in for it, so a share is never lost and a new family takes its own back.
+//! A profile gives every family a share. A family that can't tell any two values of a column apart, or that must not be
+//! used on it, has no share there: the others have its share in proportion to their own.
 
 use crate::profile::Profile;
 
 /// A family of literals on texts, as the profiles name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
-    /// T
+pub(super) enum TextFamily {
+    /// T: contains a text.
     Substring,
-    /// TEQ
+    /// TEQ: equals a text.
     Equals,
-    /// TN, TLN
+    /// TN, TLN: length, distinct characters.
     Shape,
-    /// TWS, TPS, TSS
+    /// TWS, TPS, TSS: pieces between spaces, commas, full stops.
     Splits,
-    /// LEV, JAC
+    /// LEV, JAC: edit distance, bigrams in common.
     Distance,
-    /// PFX, SFX
+    /// PFX, SFX, TSW, TEW: how a text starts or ends.
     Position,
-    /// TUC, TDC, TSC
+    /// TUC, TDC, TSC, TVR: characters of a class.
     Class,
     /// ENT
     Entropy,
@@ -30,33 +30,27 @@ enum Named {
     Repetition,
 }
 
-/// A family of literals on texts that training emits.
+/// A family of literals on numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TextFamily {
-    /// T: contains a text.
-    Substring,
-    /// TEQ: equals a text.
-    Equals,
-    /// TN, TLN: length, distinct characters.
-    Shape,
+pub(super) enum NumberFamily {
+    /// N: the number itself.
+    Value,
+    /// NZ: in deviations from the mean.
+    Standard,
+    /// NL: its logarithm.
+    Logarithm,
+    /// ND: its digits when written out.
+    Digits,
+    /// NZR: whether it is 0.
+    Zero,
 }
 
-impl Named {
-    /// The emitted family that gets this one's share.
-    fn emitted(self) -> TextFamily {
-        match self {
-            Self::Substring | Self::Position => TextFamily::Substring,
-            Self::Equals | Self::Splits | Self::Distance => TextFamily::Equals,
-            Self::Shape | Self::Class | Self::Entropy | Self::Hexadecimal | Self::Repetition => {
-                TextFamily::Shape
-            }
-        }
-    }
-}
+/// A family and its share.
+type Share<F> = (F, usize);
 
-/// The shares of a profile on texts. Numbers need no such table: N is the one family there.
-fn shares(profile: Profile) -> &'static [(Named, usize)] {
-    use Named::{
+/// The shares of a profile on texts.
+fn texts(profile: Profile) -> &'static [Share<TextFamily>] {
+    use TextFamily::{
         Class, Distance, Entropy, Equals, Hexadecimal, Position, Repetition, Shape, Splits, Substring,
     };
     match profile {
@@ -85,43 +79,84 @@ fn shares(profile: Profile) -> &'static [(Named, usize)] {
     }
 }
 
-/// The emitted families of a profile with their shares.
+/// The shares of a profile on numbers.
+fn numbers(profile: Profile) -> &'static [Share<NumberFamily>] {
+    use NumberFamily::{Digits, Logarithm, Standard, Value, Zero};
+    match profile {
+        Profile::Balanced => &[(Value, 90), (Digits, 5), (Zero, 5)],
+        Profile::Scientific => &[(Value, 70), (Standard, 10), (Logarithm, 10), (Digits, 5), (Zero, 5)],
+        Profile::Industrial
+        | Profile::Categorical
+        | Profile::Cryptographic
+        | Profile::Linguistic
+        | Profile::Hef => &[(Value, 100)],
+    }
+}
+
+/// The families that are tried on a column, with their shares.
 #[derive(Debug, Clone)]
-pub(super) struct Mix {
-    families: Vec<(TextFamily, usize)>,
+pub(super) struct Mix<F> {
+    families: Vec<Share<F>>,
     total: usize,
 }
 
-impl Mix {
-    pub(super) fn new(profile: Profile) -> Self {
-        let mut families: Vec<(TextFamily, usize)> = Vec::new();
-        for (named, share) in shares(profile) {
-            let emitted = named.emitted();
-            match families.iter_mut().find(|(family, _)| *family == emitted) {
-                Some((_, sum)) => *sum += share,
-                None => families.push((emitted, *share)),
-            }
-        }
+impl Mix<TextFamily> {
+    /// Those of a profile that are of use on a column of texts. `held` says what to make of a family's share there.
+    pub(super) fn texts(profile: Profile, held: impl Fn(TextFamily, usize) -> usize) -> Self {
+        Self::new(texts(profile), held)
+    }
+
+    /// Whether the profile tries the family at all.
+    pub(super) fn has_texts(profile: Profile, family: TextFamily) -> bool {
+        texts(profile).iter().any(|(other, _)| *other == family)
+    }
+}
+
+impl Mix<NumberFamily> {
+    /// Those of a profile that are of use on a column of numbers.
+    pub(super) fn numbers(profile: Profile, useful: impl Fn(NumberFamily) -> bool) -> Self {
+        Self::new(numbers(profile), |family, share| if useful(family) { share } else { 0 })
+    }
+
+    /// Whether the profile tries the family at all.
+    pub(super) fn has_numbers(profile: Profile, family: NumberFamily) -> bool {
+        numbers(profile).iter().any(|(other, _)| *other == family)
+    }
+}
+
+impl<F: Copy> Mix<F> {
+    fn new(shares: &[Share<F>], held: impl Fn(F, usize) -> usize) -> Self {
+        let held = shares.iter().map(|&(family, share)| (family, held(family, share)));
+        let families: Vec<Share<F>> = held.filter(|(_, share)| *share > 0).collect();
         let total = families.iter().map(|(_, share)| share).sum();
         Self { families, total }
     }
 
-    /// How many tickets [`Mix::at`] takes.
+    /// How many tickets [`Mix::at`] takes; 0 when no family is of use.
     #[inline]
     pub(super) fn total(&self) -> usize {
         self.total
     }
 
+    /// The one family there is, if there is only one.
+    #[inline]
+    pub(super) fn only(&self) -> Option<F> {
+        match *self.families {
+            [(family, _)] => Some(family),
+            _ => None,
+        }
+    }
+
     /// The family that holds this ticket.
     #[inline]
-    pub(super) fn at(&self, mut ticket: usize) -> TextFamily {
+    pub(super) fn at(&self, mut ticket: usize) -> Option<F> {
         for &(family, share) in &self.families {
             if ticket < share {
-                return family;
+                return Some(family);
             }
             ticket -= share;
         }
-        TextFamily::Equals
+        None
     }
 }
 
@@ -130,17 +165,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_share_is_lost() {
+    fn every_share_has_its_tickets() {
         for profile in Profile::ALL {
-            let mix = Mix::new(profile);
-            assert_eq!(mix.total(), shares(profile).iter().map(|(_, share)| share).sum::<usize>());
-            let tickets: Vec<_> = (0..mix.total()).map(|ticket| mix.at(ticket)).collect();
-            for (family, share) in &mix.families {
-                assert_eq!(tickets.iter().filter(|f| *f == family).count(), *share, "{profile}");
+            let mix = Mix::texts(profile, |_, share| share);
+            for (family, share) in texts(profile) {
+                let tickets = (0..mix.total()).filter(|&ticket| mix.at(ticket) == Some(*family));
+                assert_eq!(tickets.count(), *share, "{profile}");
             }
+            assert_eq!(mix.at(mix.total()), None);
+            let numbers = Mix::numbers(profile, |_| true);
+            assert_eq!(numbers.total(), 100, "{profile}");
+            assert_eq!(numbers.at(0), Some(NumberFamily::Value));
         }
         let hundred =
             [Profile::Industrial, Profile::Categorical, Profile::Cryptographic, Profile::Linguistic];
-        assert!(hundred.iter().all(|&profile| Mix::new(profile).total() == 100));
+        assert!(hundred.iter().all(|&profile| Mix::texts(profile, |_, share| share).total() == 100));
+    }
+
+    #[test]
+    fn a_family_that_is_of_no_use_has_no_share() {
+        let mix =
+            Mix::texts(Profile::Hef, |family, share| if family == TextFamily::Equals { 0 } else { share });
+        assert_eq!(mix.total(), 60);
+        assert!((0..60).all(|ticket| mix.at(ticket) != Some(TextFamily::Equals)));
+        let one = Mix::numbers(Profile::Scientific, |family| family == NumberFamily::Digits);
+        assert_eq!(one.only(), Some(NumberFamily::Digits));
     }
 }

@@ -4,6 +4,8 @@
 const QUANTILES: usize = 20;
 /// Values of a text that have a bin of their own; one more bin holds the others.
 const COMMONEST: usize = 199;
+/// How many deviations above its mean the information that chance gives is taken to be.
+const DEVIATIONS: f64 = 2.0;
 
 /// Rows in bins: one bin per row, and how many bins there are.
 #[derive(Debug)]
@@ -42,7 +44,10 @@ impl Binned {
         Self { bins: codes.iter().map(|&code| bin_of[code as usize] as u8).collect(), count }
     }
 
-    /// The mutual information of two binnings of the same rows, in nats; never negative.
+    /// The mutual information of two binnings of the same rows, in nats, less what chance alone would give: two
+    /// unrelated binnings seem to share (a - 1)(b - 1) / 2n of it (Miller and Madow), which spreads about this mean by
+    /// the square root of twice the number. The mean and two deviations are taken off, so what is left is 0 for nearly
+    /// every feature that has nothing to do with the target, and little less for the others.
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn information(&self, other: &Self) -> f64 {
         let mut joint = vec![0_u64; self.count * other.count];
@@ -62,7 +67,10 @@ impl Binned {
                 }
             }
         }
-        f64::max(sum, 0.0)
+        let occupied = |counts: &[u64]| counts.iter().filter(|&&count| count > 0).count() as f64;
+        let freedom = (occupied(&rows) - 1.0) * (occupied(&columns) - 1.0);
+        let chance = (freedom + DEVIATIONS * (2.0 * freedom).sqrt()) / (2.0 * total);
+        f64::max(sum - chance, 0.0)
     }
 }
 
@@ -80,14 +88,30 @@ mod tests {
 
     #[test]
     fn known_values() {
-        let fair = Binned::commonest(&[0, 1, 0, 1], 2);
+        let repeated = |codes: &[u32]| codes.repeat(1000);
+        let fair = Binned::commonest(&repeated(&[0, 1, 0, 1]), 2);
+        // One degree of freedom over 4,000 rows.
+        let chance = (1.0 + 2.0 * std::f64::consts::SQRT_2) / 8000.0;
         let same = fair.information(&fair);
-        assert!((same - std::f64::consts::LN_2).abs() < 1e-12, "{same}");
-        let crossed = Binned::quantiles(&[0, 0, 1, 1], 2);
+        assert!((same - (std::f64::consts::LN_2 - chance)).abs() < 1e-12, "{same}");
+        let crossed = Binned::quantiles(&repeated(&[0, 0, 1, 1]), 2);
         assert_eq!(crossed.information(&fair), 0.0);
-        assert!(crossed.information(&Binned::commonest(&[1, 1, 0, 0], 2)) > 0.69);
-        let constant = Binned::quantiles(&[0, 0, 0, 0], 1);
+        assert!(crossed.information(&Binned::commonest(&repeated(&[1, 1, 0, 0]), 2)) > 0.69);
+        let constant = Binned::quantiles(&repeated(&[0, 0, 0, 0]), 1);
         assert_eq!(constant.information(&fair), 0.0);
+        assert_eq!(Binned::quantiles(&[], 0).information(&Binned::commonest(&[], 0)), 0.0);
+    }
+
+    #[test]
+    fn what_has_nothing_to_do_with_the_target_says_nothing() {
+        let rows = 2000_u32;
+        let target = Binned::quantiles(&(0..rows).collect::<Vec<_>>(), rows as usize);
+        let shuffled: Vec<u32> = (0..rows).map(|row| row.wrapping_mul(2_654_435_761) >> 8).collect();
+        let mut order: Vec<u32> = (0..rows).collect();
+        order.sort_unstable_by_key(|&row| shuffled[row as usize]);
+        assert_eq!(Binned::quantiles(&order, rows as usize).information(&target), 0.0);
+        let near: Vec<u32> = (0..rows).map(|row| row ^ 127).collect();
+        assert!(Binned::quantiles(&near, 2048).information(&target) > 1.5);
     }
 
     #[test]

@@ -55,9 +55,10 @@ impl Leaf<'_> {
         } else {
             workshop.votes(rows(), &mut seed.bucket(self.sides, index))?
         };
+        let quotes = &mut workshop.quotes;
         let drafts = self.prefix.iter().chain(&link.condition);
         let condition: Vec<_> =
-            prefix.iter().cloned().chain(drafts.map(|draft| draft.literal(prepared))).collect();
+            prefix.iter().cloned().chain(drafts.map(|draft| draft.literal(prepared, quotes))).collect();
         let core = std::iter::repeat_n(Origin::Core, link.core.len());
         Ok(Bucket {
             condition: (!condition.is_empty()).then_some(condition),

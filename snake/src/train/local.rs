@@ -1,26 +1,18 @@
 //! A bucket's columns, laid out so that the set of members on which a literal is true costs a few words.
-//!
-//! Members are sorted along a column once, when it is first needed; a threshold is then a prefix of that order and a
-//! text a stretch of it. The sets of the prefixes of every `step` members are kept (the ladder), so a set is a copy of
-//! one rung and at most `step` bits.
 
-use memchr::memmem::Finder;
-
-use super::draft::{Draft, DraftTest, check};
+use super::axis::{Axis, Scratch};
+use super::draft::{Draft, Shape, check};
 use super::error::TrainError;
-use super::oppose::{conflict, draw_differing, oppose, oppose_in};
-use super::prepared::{FeatureView, Prepared, TextMeasure};
-use crate::bits;
+use super::masks::Masks;
+use super::oppose::{conflict, oppose, oppose_in};
+use super::prepared::{FeatureView, Prepared};
 use crate::cancel::Cancel;
 use crate::stream::Stream;
 
-/// Fewest members between two rungs, and most rungs.
-const STEP: usize = 32;
-const RUNGS: usize = 64;
-/// Axes per feature: its values, and two measures of a text.
-const AXES: usize = 3;
 /// Up to this many features, all of them are compared to draw one in which two rows differ.
 const FEW: usize = 64;
+/// The weight of the heaviest feature as a whole number: [`FEW`] of them fit 32 bits.
+const HEAVIEST: f64 = (1_u32 << 25) as f64;
 /// Texts searched between two looks at the cancel flag.
 const CHUNK: usize = 64;
 
@@ -31,44 +23,28 @@ pub(super) struct Local<'a> {
     rows: Vec<u32>,
     /// Row by row which value each feature has; empty where there are many features.
     codes: Vec<u32>,
+    /// The features' weights as whole numbers, which add up the same in any order.
+    weights: Vec<u32>,
+    /// Per feature its axes, built when they are first needed.
     axes: Vec<Axis>,
-    built: Vec<usize>,
+    built: Vec<bool>,
+    masks: Masks,
     scratch: Scratch,
-}
-
-/// Members in the order of a key.
-#[derive(Debug, Default)]
-struct Axis {
-    built: bool,
-    step: usize,
-    words: usize,
-    /// Member positions by key, then by position.
-    order: Vec<u32>,
-    /// The distinct keys.
-    keys: Vec<u32>,
-    /// Where in `order` each key starts; one more for the end.
-    starts: Vec<u32>,
-    /// Rung `i`: the set of the first `i * step` members of `order`.
-    ladder: Vec<u64>,
-}
-
-#[derive(Debug, Default)]
-struct Scratch {
-    keys: Vec<u32>,
-    counts: Vec<u32>,
-    packed: Vec<u64>,
 }
 
 impl<'a> Local<'a> {
     pub(super) fn new(prepared: &'a Prepared) -> Self {
+        let count = prepared.feature_count() * prepared.slots();
         let mut axes = Vec::new();
-        axes.resize_with(prepared.feature_count() * AXES, Axis::default);
+        axes.resize_with(count, Axis::default);
         Self {
             prepared,
             rows: Vec::new(),
             codes: Vec::new(),
+            weights: whole(prepared.weights()),
             axes,
-            built: Vec::new(),
+            built: vec![false; count],
+            masks: Masks::new(),
             scratch: Scratch::default(),
         }
     }
@@ -77,9 +53,7 @@ impl<'a> Local<'a> {
     pub(super) fn begin(&mut self, rows: impl Iterator<Item = u32>) {
         self.rows.clear();
         self.rows.extend(rows);
-        for index in self.built.drain(..) {
-            self.axes[index].built = false;
-        }
+        self.built.fill(false);
         let width = self.prepared.feature_count();
         self.codes.clear();
         if width <= FEW {
@@ -104,175 +78,151 @@ impl<'a> Local<'a> {
             return oppose(self.prepared, stream, rows.0, rows.1);
         }
         let [yes, no] = [yes, no].map(|member| &self.codes[member * width..(member + 1) * width]);
-        let differs = |feature| yes[feature as usize] != no[feature as usize];
-        match draw_differing(self.prepared.weights(), stream, differs) {
-            Some(feature) => Ok(oppose_in(feature, self.prepared, stream, rows.0, rows.1)),
+        match draw_differing(&self.weights, stream, yes, no) {
+            Some(feature) => {
+                let [yes, no] = [yes, no].map(|codes| codes[feature as usize]);
+                Ok(oppose_in(feature, self.prepared, stream, yes, no))
+            }
             None => Err(conflict(self.prepared, rows.0, rows.1)),
         }
     }
 
-    /// Sets `out` to the members on which the draft's test is true, its negation left aside.
+    /// Sets `out` to the members on which the literal is true. Bits beyond the last member may be set too.
     ///
     /// # Errors
     /// [`TrainError::Cancelled`].
-    pub(super) fn test(&mut self, draft: &Draft, out: &mut [u64], cancel: &Cancel) -> Result<(), TrainError> {
-        out.fill(0);
-        match (draft.test, self.prepared.view(draft.feature)) {
-            (DraftTest::Number(threshold), FeatureView::Number { ranks, distinct }) => {
-                let axis = self.axis(draft.feature, 0, |row| ranks[row as usize]);
-                axis.below(out, |key| distinct[key as usize] < threshold);
+    #[inline]
+    pub(super) fn set(&mut self, draft: &Draft, out: &mut [u64], cancel: &Cancel) -> Result<(), TrainError> {
+        if let Some(mask) = self.masks.of(draft, self.prepared) {
+            let axis = self.axis(draft.feature, 0);
+            fill(axis, draft.negated, out, |code| mask >> code & 1 == 1);
+            return Ok(());
+        }
+        match (draft.shape(self.prepared), self.prepared.view(draft.feature)) {
+            (Shape::Value(threshold), _) => {
+                let axis = self.axis(draft.feature, 0);
+                axis.set(0, axis.values.partition_point(|&value| value < threshold), draft.negated, out);
             }
-            (DraftTest::Measure(measure, threshold), FeatureView::Text { column, measures }) => {
-                let values = &measures[measure as usize];
-                let slot = match measure {
-                    TextMeasure::Length => 1,
-                    TextMeasure::Characters => 2,
-                };
-                let axis = self.axis(draft.feature, slot, |row| values[column.codes[row as usize] as usize]);
-                axis.below(out, |key| f64::from(key) < threshold);
+            (Shape::Keys { slot, from, to }, _) => {
+                let axis = self.axis(draft.feature, slot);
+                let from = if from == 0 { 0 } else { axis.position(from) };
+                axis.set(from, axis.position(to), draft.negated, out);
             }
-            (DraftTest::Equals { code }, FeatureView::Text { column, .. }) => {
-                let axis = self.axis(draft.feature, 0, |row| column.codes[row as usize]);
-                if let Ok(group) = axis.keys.binary_search(&code) {
-                    axis.groups(group, group + 1, out);
-                }
-            }
-            (DraftTest::Contains { .. }, FeatureView::Text { column, .. }) => {
-                let finder = Finder::new(draft.text(self.prepared));
-                let axis = self.axis(draft.feature, 0, |row| column.codes[row as usize]);
+            (Shape::Entries(entries), FeatureView::Text { column, .. }) => {
+                let axis = self.axis(draft.feature, 0);
+                out.fill(0);
                 let mut group = 0;
                 for chunk in axis.keys.chunks(CHUNK) {
                     check(cancel)?;
                     for &key in chunk {
-                        if finder.find(column.dictionary[key as usize].as_bytes()).is_some() {
-                            axis.groups(group, group + 1, out);
+                        if entries.holds(key, &column.dictionary) != draft.negated {
+                            axis.add(group, group + 1, out);
                         }
                         group += 1;
                     }
                 }
             }
             // A draft is only ever made for a column of its kind.
-            _ => {}
+            (Shape::Entries(_), FeatureView::Number(_)) => out.fill(0),
         }
         Ok(())
     }
 
-    /// The members sorted along a feature's axis, by the key of each row.
-    fn axis(&mut self, feature: u32, slot: usize, key: impl Fn(u32) -> u32) -> &Axis {
-        let index = feature as usize * AXES + slot;
-        let axis = &mut self.axes[index];
-        if !axis.built {
-            axis.build(&self.rows, &mut self.scratch, key);
-            self.built.push(index);
+    /// The members sorted along one of a feature's axes.
+    #[inline]
+    fn axis(&mut self, feature: u32, slot: usize) -> &Axis {
+        let index = feature as usize * self.prepared.slots() + slot;
+        if !self.built[index] {
+            self.built[index] = true;
+            self.build(feature, slot, index);
         }
-        axis
+        &self.axes[index]
+    }
+
+    #[cold]
+    fn build(&mut self, feature: u32, slot: usize, index: usize) {
+        let axis = &mut self.axes[index];
+        let view = self.prepared.view(feature);
+        let rows = self.rows.iter();
+        match view.keys(slot) {
+            (codes, None) => axis.build(&mut self.scratch, rows.map(|&row| codes[row as usize])),
+            (codes, Some(keys)) => {
+                axis.build(&mut self.scratch, rows.map(|&row| keys[codes[row as usize] as usize]));
+            }
+        }
+        if let (FeatureView::Number(feature), 0) = (view, slot) {
+            axis.values.extend(axis.keys.iter().map(|&rank| feature.values.distinct[rank as usize]));
+        }
     }
 }
 
-#[allow(clippy::cast_possible_truncation)] // positions of members fit 32 bits
-impl Axis {
-    fn build(&mut self, rows: &[u32], scratch: &mut Scratch, key: impl Fn(u32) -> u32) {
-        self.built = true;
-        self.order.clear();
-        self.keys.clear();
-        self.starts.clear();
-        scratch.keys.clear();
-        scratch.keys.extend(rows.iter().map(|&row| key(row)));
-        let low = scratch.keys.iter().copied().min().unwrap_or(0);
-        let high = scratch.keys.iter().copied().max().unwrap_or(0);
-        let span = (high - low) as usize + 1;
-        if span <= 4 * rows.len() {
-            self.sort_by_counting(scratch, low, span);
-        } else {
-            self.sort_by_comparing(scratch);
-        }
-        self.starts.push(rows.len() as u32);
-        self.build_ladder(rows.len());
-    }
-
-    fn sort_by_counting(&mut self, scratch: &mut Scratch, low: u32, span: usize) {
-        let counts = &mut scratch.counts;
-        counts.clear();
-        counts.resize(span, 0);
-        for &key in &scratch.keys {
-            counts[(key - low) as usize] += 1;
-        }
-        let mut start = 0;
-        for (offset, count) in counts.iter_mut().enumerate() {
-            let here = *count;
-            if here > 0 {
-                self.keys.push(low + offset as u32);
-                self.starts.push(start);
+/// Sets `out` to the members of the keys for which the test holds, or does not: stretch by stretch.
+fn fill(axis: &Axis, negated: bool, out: &mut [u64], holds: impl Fn(u32) -> bool) {
+    out.fill(0);
+    let mut from = 0;
+    let mut inside = false;
+    for (group, &key) in axis.keys.iter().enumerate() {
+        let here = holds(key) != negated;
+        if here != inside {
+            if inside {
+                axis.add(from, group, out);
             }
-            *count = start;
-            start += here;
-        }
-        self.order.resize(scratch.keys.len(), 0);
-        for (member, &key) in scratch.keys.iter().enumerate() {
-            let place = &mut counts[(key - low) as usize];
-            self.order[*place as usize] = member as u32;
-            *place += 1;
+            (from, inside) = (group, here);
         }
     }
-
-    fn sort_by_comparing(&mut self, scratch: &mut Scratch) {
-        let packed = &mut scratch.packed;
-        packed.clear();
-        packed.extend(scratch.keys.iter().zip(0_u64..).map(|(&key, member)| u64::from(key) << 32 | member));
-        packed.sort_unstable();
-        for (place, &both) in packed.iter().enumerate() {
-            let key = (both >> 32) as u32;
-            if self.keys.last() != Some(&key) {
-                self.keys.push(key);
-                self.starts.push(place as u32);
-            }
-            self.order.push(both as u32);
-        }
+    if inside {
+        axis.add(from, axis.keys.len(), out);
     }
+}
 
-    fn build_ladder(&mut self, members: usize) {
-        self.step = STEP.max(members.div_ceil(RUNGS));
-        self.words = bits::words(members);
-        self.ladder.clear();
-        self.ladder.resize(self.words, 0);
-        for stretch in self.order.chunks_exact(self.step) {
-            let rung = self.ladder.len() - self.words;
-            self.ladder.extend_from_within(rung..);
-            let rung = &mut self.ladder[rung + self.words..];
-            for &member in stretch {
-                bits::insert(rung, member as usize);
-            }
-        }
+/// Weights as whole numbers in proportion, none of them 0.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and HEAVIEST
+fn whole(weights: &[f64]) -> Vec<u32> {
+    let heaviest = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    weights.iter().map(|weight| (weight / heaviest * HEAVIEST).max(1.0) as u32).collect()
+}
+
+/// Draws a feature in which two rows differ, by weight; `None` when there is none. At most [`FEW`] features.
+#[inline]
+fn draw_differing(weights: &[u32], stream: &mut Stream, yes: &[u32], no: &[u32]) -> Option<u32> {
+    let mut differing = [0_u32; FEW];
+    let mut sum = 0_u32;
+    for (((place, &weight), yes), no) in differing.iter_mut().zip(weights).zip(yes).zip(no) {
+        *place = if yes == no { 0 } else { weight };
+        sum += *place;
     }
-
-    /// Adds the members whose key lies below a border.
-    fn below(&self, out: &mut [u64], below: impl Fn(u32) -> bool) {
-        self.groups(0, self.keys.partition_point(|&key| below(key)), out);
+    if sum == 0 {
+        return None;
     }
-
-    /// Adds the members of the keys at positions `from..to`.
-    fn groups(&self, from: usize, to: usize, out: &mut [u64]) {
-        let (from, to) = (self.starts[from] as usize, self.starts[to] as usize);
-        let (first, last) = (from.div_ceil(self.step), to / self.step);
-        if first >= last {
-            self.stretch(from, to, out);
-            return;
-        }
-        let (low, high) = (self.rung(first), self.rung(last));
-        for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
-            *out |= high & !low;
-        }
-        self.stretch(from, first * self.step, out);
-        self.stretch(last * self.step, to, out);
+    #[allow(clippy::cast_possible_truncation)] // below the sum
+    let at = stream.below(sum as usize) as u32;
+    let mut below = 0;
+    let mut drawn = 0;
+    for weight in &differing[..weights.len()] {
+        below += weight;
+        drawn += u32::from(below <= at);
     }
+    Some(drawn)
+}
 
-    fn stretch(&self, from: usize, to: usize, out: &mut [u64]) {
-        for &member in &self.order[from..to] {
-            bits::insert(out, member as usize);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::UnitSeed;
+
+    #[test]
+    fn features_are_drawn_by_weight_where_rows_differ() {
+        let weights = whole(&[0.3, 1e-12, 0.1, 0.2]);
+        assert_eq!(weights[1], 1);
+        let mut stream = UnitSeed { fingerprint: [0; 32], seed: 1, path: 0, layer: 0 }.node(&[]);
+        let mut drawn = [0; 4];
+        for _ in 0..4000 {
+            let feature = draw_differing(&weights, &mut stream, &[1, 2, 3, 4], &[0, 2, 0, 0]).unwrap();
+            drawn[feature as usize] += 1;
         }
-    }
-
-    fn rung(&self, index: usize) -> &[u64] {
-        &self.ladder[index * self.words..(index + 1) * self.words]
+        assert!(drawn[1] == 0 && drawn.iter().sum::<usize>() == 4000);
+        assert!((1900..2100).contains(&drawn[0]) && (550..780).contains(&drawn[2]), "{drawn:?}");
+        assert_eq!(draw_differing(&weights, &mut stream, &[1; 4], &[1; 4]), None);
+        assert_eq!(draw_differing(&weights, &mut stream, &[1; 4], &[1, 0, 1, 1]), Some(1));
     }
 }

@@ -11,17 +11,27 @@
 //! clauses from one of their own, numbered within the leaf. So slices and buckets are trained side by side on the
 //! current rayon pool and the result is the same with any number of threads.
 
+mod axis;
 mod chain;
 mod clauses;
 mod divide;
 mod draft;
+mod entries;
 mod error;
 mod family;
 mod information;
 mod leaf;
 mod local;
+mod masks;
+mod numbers;
 mod oppose;
+mod oppose_number;
+mod oppose_text;
 mod prepared;
+mod quotes;
+mod ranked;
+mod searches;
+mod texts;
 
 pub use error::TrainError;
 pub use prepared::Prepared;
@@ -62,7 +72,7 @@ pub fn train_unit(job: &UnitJob<'_>) -> Result<UnitBuckets, TrainError> {
         let (prepared, settings) = (job.prepared.profile(), job.training.profile);
         return Err(SettingsError::Profile { prepared, settings }.into());
     }
-    let rows = u32::try_from(job.prepared.table().rows()).unwrap_or(u32::MAX);
+    let rows = u32::try_from(job.prepared.rows()).unwrap_or(u32::MAX);
     if rows == 0 {
         return Err(TrainError::Empty);
     }

@@ -4,26 +4,15 @@
 //! family may fail (texts of equal length have no length between them), the last resort of each kind can't: TEQ on a
 //! text, a threshold on a number.
 
-use memchr::memmem;
-
 use super::draft::{Draft, DraftTest};
 use super::error::TrainError;
-use super::family::TextFamily;
-use super::prepared::{FeatureView, Prepared, TextMeasure};
+use super::oppose_number::number;
+use super::oppose_text::text;
+use super::prepared::{FeatureView, Prepared};
 use crate::stream::Stream;
 
 /// How often a feature is drawn from all before the differing ones are summed up. The distribution is the same.
 const FEATURE_DRAWS: usize = 8;
-/// How often a family is drawn before the last resorts are tried in order.
-const FAMILY_DRAWS: usize = 4;
-/// How often a substring is drawn before the family gives up.
-const SUBSTRING_DRAWS: usize = 4;
-/// The longest substring that is drawn, in bytes (before it is widened to whole characters).
-const LONGEST_SUBSTRING: usize = 8;
-/// The longest text that is quoted whole, in bytes. A literal that quotes more explains nothing, and reports of such
-/// literals would outgrow every limit: of two longer texts, a piece around their first difference is quoted.
-const LONGEST_QUOTED: usize = 256;
-
 /// A literal that is true on row `yes` and false on row `no`.
 ///
 /// # Errors
@@ -35,7 +24,10 @@ pub(super) fn oppose(
     no: u32,
 ) -> Result<Draft, TrainError> {
     match draw_feature(prepared, stream, yes, no) {
-        Some(feature) => Ok(oppose_in(feature, prepared, stream, yes, no)),
+        Some(feature) => {
+            let codes = prepared.codes(feature);
+            Ok(oppose_in(feature, prepared, stream, codes[yes as usize], codes[no as usize]))
+        }
         None => Err(conflict(prepared, yes, no)),
     }
 }
@@ -46,24 +38,21 @@ pub(super) fn conflict(prepared: &Prepared, a: u32, b: u32) -> TrainError {
     TrainError::Conflict { first: prepared.ordinal(a.min(b)), second: prepared.ordinal(a.max(b)) }
 }
 
-/// A literal on a feature in which the rows differ that is true on row `yes` and false on row `no`.
+/// A literal on a feature that is true on rows of the code `yes` and false on those of the other code `no`.
 pub(super) fn oppose_in(feature: u32, prepared: &Prepared, stream: &mut Stream, yes: u32, no: u32) -> Draft {
     let (negated, test) = match prepared.view(feature) {
-        FeatureView::Number { ranks, distinct } => {
-            let [yes, no] = [yes, no].map(|row| distinct[ranks[row as usize] as usize]);
-            (yes > no, DraftTest::Number(between(yes.min(no), yes.max(no))))
-        }
-        FeatureView::Text { column, measures } => {
-            let [yes, no] = [yes, no].map(|row| column.codes[row as usize]);
-            text(&Texts { dictionary: &column.dictionary, measures, yes, no }, prepared, stream)
-        }
+        FeatureView::Number(feature) => number(feature, stream, yes, no),
+        FeatureView::Text { column, feature } => text(&column.dictionary, feature, stream, yes, no),
     };
     Draft { feature, negated, test }
 }
 
+/// Whether the test is negated, and the test.
+pub(super) type Drawn = (bool, DraftTest);
+
 /// A threshold that the lower number is below and the higher one is not: half way, or the higher one where rounding
 /// leaves nothing between.
-fn between(low: f64, high: f64) -> f64 {
+pub(super) fn between(low: f64, high: f64) -> f64 {
     let middle = low * 0.5 + high * 0.5;
     if low < middle && middle <= high { middle } else { high }
 }
@@ -102,103 +91,6 @@ pub(super) fn draw_differing(
         at -= weight;
     }
     drawn
-}
-
-/// Two different texts of a column.
-struct Texts<'a> {
-    dictionary: &'a [Box<str>],
-    measures: &'a [Vec<u32>; 2],
-    yes: u32,
-    no: u32,
-}
-
-impl Texts<'_> {
-    /// Whether one of them is too long to be quoted.
-    fn long(&self) -> bool {
-        [self.yes, self.no].into_iter().any(|code| self.dictionary[code as usize].len() > LONGEST_QUOTED)
-    }
-}
-
-type Drawn = (bool, DraftTest);
-
-fn text(texts: &Texts<'_>, prepared: &Prepared, stream: &mut Stream) -> Drawn {
-    let mix = prepared.mix();
-    for _ in 0..FAMILY_DRAWS {
-        let drawn = match mix.at(stream.below(mix.total())) {
-            TextFamily::Substring => substring(texts, stream),
-            TextFamily::Shape => shape(texts, stream),
-            TextFamily::Equals if texts.long() => None,
-            TextFamily::Equals => Some(equals(texts, stream)),
-        };
-        if let Some(drawn) = drawn {
-            return drawn;
-        }
-    }
-    shape(texts, stream)
-        .or_else(|| if texts.long() { difference(texts, stream) } else { None })
-        .unwrap_or_else(|| equals(texts, stream))
-}
-
-fn equals(texts: &Texts<'_>, stream: &mut Stream) -> Drawn {
-    let negated = stream.below(2) == 1;
-    (negated, DraftTest::Equals { code: if negated { texts.no } else { texts.yes } })
-}
-
-fn shape(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
-    let mut order = [TextMeasure::Length, TextMeasure::Characters];
-    if stream.below(2) == 1 {
-        order.reverse();
-    }
-    order.into_iter().find_map(|measure| {
-        let values = &texts.measures[measure as usize];
-        let [yes, no] = [texts.yes, texts.no].map(|code| f64::from(values[code as usize]));
-        let threshold = between(yes.min(no), yes.max(no));
-        #[allow(clippy::float_cmp)] // whole numbers
-        (yes != no).then_some((yes > no, DraftTest::Measure(measure, threshold)))
-    })
-}
-
-/// A short piece of one text that the other does not contain.
-#[allow(clippy::cast_possible_truncation)] // a text of 4 GiB is not a cell
-fn substring(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
-    for _ in 0..SUBSTRING_DRAWS {
-        let negated = stream.below(2) == 1;
-        let (code, other) = if negated { (texts.no, texts.yes) } else { (texts.yes, texts.no) };
-        let (text, other) = (&texts.dictionary[code as usize], &texts.dictionary[other as usize]);
-        if text.is_empty() {
-            continue;
-        }
-        let length = 1 + stream.below(LONGEST_SUBSTRING.min(text.len()));
-        let start = stream.below(text.len() - length + 1);
-        let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(start + length));
-        if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
-            return Some((negated, DraftTest::Contains { code, start: start as u32, end: end as u32 }));
-        }
-    }
-    None
-}
-
-/// The piece of one text around its first difference from the other, as short (to a factor of two) as the other does not
-/// contain it. Of two texts of equal length in code points there always is one.
-#[allow(clippy::cast_possible_truncation)] // a text of 4 GiB is not a cell
-fn difference(texts: &Texts<'_>, stream: &mut Stream) -> Option<Drawn> {
-    let negated = stream.below(2) == 1;
-    let (code, other) = if negated { (texts.no, texts.yes) } else { (texts.yes, texts.no) };
-    let (text, other) = (&texts.dictionary[code as usize], &texts.dictionary[other as usize]);
-    let at = text.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-    // From the difference on at first: what comes before it is common to both, and slow to search for.
-    let mut reach = 0;
-    loop {
-        let start = text.floor_char_boundary(at.saturating_sub(reach));
-        let end = text.ceil_char_boundary((at + reach.max(LONGEST_SUBSTRING)).min(text.len()));
-        if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
-            return Some((negated, DraftTest::Contains { code, start: start as u32, end: end as u32 }));
-        }
-        if start == 0 && end == text.len() {
-            return None;
-        }
-        reach = (2 * reach).max(1);
-    }
 }
 
 /// Two rows of different classes, in random order; `None` when all are of one class.
@@ -247,6 +139,7 @@ mod tests {
     fn long_texts_are_not_quoted_whole() {
         use std::sync::Arc;
 
+        use super::super::quotes::Quotes;
         use crate::profile::Profile;
         use crate::schema::{Feature, FeatureKind, Label, Schema, TargetKind};
         use crate::stream::UnitSeed;
@@ -272,7 +165,7 @@ mod tests {
             for (yes, no) in [(0, 1), (1, 0)].repeat(20) {
                 let draft = oppose(&prepared, &mut stream, yes, no).unwrap();
                 assert!(draft.text(&prepared).len() <= 32, "{:?}", draft.test);
-                let literal = draft.literal(&prepared);
+                let literal = draft.literal(&prepared, &mut Quotes::new());
                 let holds = |row: u32| literal.holds(crate::value::Value::Text(&texts[row as usize]));
                 assert_eq!((holds(yes), holds(no)), (true, false));
             }

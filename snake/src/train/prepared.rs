@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::family::Mix;
 use super::information::Binned;
+use super::numbers::{DIGITS, NumberFeature};
+use super::ranked::Ranked;
+use super::texts::TextFeature;
 use crate::profile::Profile;
 use crate::table::{Column, Table, TargetColumn, TextColumn};
 
@@ -16,40 +18,55 @@ const FLOOR: f64 = 1e-4;
 /// information with the target). Made once, used by the training of every layer.
 #[derive(Debug)]
 pub struct Prepared {
+    /// Ordinals and texts; the numbers may be gone.
     table: Arc<Table>,
     profile: Profile,
-    mix: Mix,
     features: Vec<Derived>,
     weights: Vec<f64>,
     cumulative: Vec<f64>,
     classes: Vec<u32>,
+    slots: usize,
+    nothing: NumberFeature,
 }
 
 /// A feature as training looks at it, beside its [`Column`].
 #[derive(Debug)]
 enum Derived {
-    /// Per row the rank of its number among the distinct ones, which are listed ascending.
-    Number { ranks: Vec<u32>, distinct: Vec<f64> },
-    /// Per dictionary entry its measures.
-    Text { measures: [Vec<u32>; 2] },
+    Number(NumberFeature),
+    Text(TextFeature),
 }
 
-/// A measure of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TextMeasure {
-    /// TN: its length in code points.
-    Length = 0,
-    /// TLN: how many distinct characters it has.
-    Characters = 1,
+impl Derived {
+    fn slots(&self) -> usize {
+        match self {
+            Self::Number(feature) => 1 + usize::from(feature.digits.is_some()),
+            Self::Text(feature) => 1 + feature.measures.len(),
+        }
+    }
 }
 
 /// A feature, for those who need to tell its kinds apart.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FeatureView<'a> {
-    /// Ranks per row, distinct values.
-    Number { ranks: &'a [u32], distinct: &'a [f64] },
-    /// The column, measures per dictionary entry.
-    Text { column: &'a TextColumn, measures: &'a [Vec<u32>; 2] },
+    Number(&'a NumberFeature),
+    Text { column: &'a TextColumn, feature: &'a TextFeature },
+}
+
+impl<'a> FeatureView<'a> {
+    /// The keys of an axis: per row a code, and where the axis is not that of the codes themselves, per code the key.
+    #[inline]
+    pub(super) fn keys(self, slot: usize) -> (&'a [u32], Option<&'a [u32]>) {
+        match self {
+            Self::Number(feature) => {
+                let digits = if slot == DIGITS { feature.digits.as_ref() } else { None };
+                (&feature.values.ranks, digits.map(|digits| &*digits.ranks))
+            }
+            Self::Text { column, feature } => {
+                let measure = slot.checked_sub(1).and_then(|place| feature.measures.get(place));
+                (&column.codes, measure.map(|(_, ranked)| &*ranked.ranks))
+            }
+        }
+    }
 }
 
 impl Prepared {
@@ -61,7 +78,7 @@ impl Prepared {
             .columns()
             .par_iter()
             .map(|column| {
-                let (feature, binned) = feature(column);
+                let (feature, binned) = feature(column, profile);
                 (feature, FLOOR + binned.information(&target))
             })
             .unzip();
@@ -72,23 +89,26 @@ impl Prepared {
                 Some(*sum)
             })
             .collect();
-        Self { table, profile, mix: Mix::new(profile), features, weights, cumulative, classes }
+        // Ranks and distinct numbers say all that the numbers do. Where nobody else needs them they go.
+        let table = match Arc::try_unwrap(table) {
+            Ok(table) => Arc::new(table.without_numbers()),
+            Err(shared) => shared,
+        };
+        let slots = features.iter().map(Derived::slots).max().unwrap_or(0);
+        let nothing = NumberFeature::new(&[], profile);
+        Self { table, profile, features, weights, cumulative, classes, slots, nothing }
     }
 
-    /// The shard's rows.
+    /// How many rows the shard has.
     #[must_use]
-    pub fn table(&self) -> &Arc<Table> {
-        &self.table
+    pub fn rows(&self) -> usize {
+        self.table.rows()
     }
 
     /// The profile it was prepared for.
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.profile
-    }
-
-    pub(super) fn mix(&self) -> &Mix {
-        &self.mix
     }
 
     /// The features' weights.
@@ -103,6 +123,16 @@ impl Prepared {
 
     pub(super) fn feature_count(&self) -> usize {
         self.features.len()
+    }
+
+    /// Whether the target is a number to be estimated.
+    pub(super) fn numeric(&self) -> bool {
+        matches!(self.table.target(), TargetColumn::Number(_))
+    }
+
+    /// The most axes a feature has: one of its values and one for each of its measures.
+    pub(super) fn slots(&self) -> usize {
+        self.slots
     }
 
     /// A row's class: of a number to be estimated, each distinct value is one.
@@ -120,20 +150,17 @@ impl Prepared {
     #[inline]
     pub(super) fn view(&self, feature: u32) -> FeatureView<'_> {
         match (&self.features[feature as usize], &self.table.columns()[feature as usize]) {
-            (Derived::Text { measures }, Column::Text(column)) => FeatureView::Text { column, measures },
-            (Derived::Number { ranks, distinct }, _) => FeatureView::Number { ranks, distinct },
-            // A text column always has its measures; an empty list of numbers keeps this total.
-            (Derived::Text { .. }, Column::Number(_)) => FeatureView::Number { ranks: &[], distinct: &[] },
+            (Derived::Text(feature), Column::Text(column)) => FeatureView::Text { column, feature },
+            (Derived::Number(feature), _) => FeatureView::Number(feature),
+            // A text column always has its measures; one without rows keeps this total.
+            (Derived::Text(_), Column::Number(_)) => FeatureView::Number(&self.nothing),
         }
     }
 
     /// Per row a number that says which of the feature's values it has.
     #[inline]
     pub(super) fn codes(&self, feature: u32) -> &[u32] {
-        match self.view(feature) {
-            FeatureView::Number { ranks, .. } => ranks,
-            FeatureView::Text { column, .. } => &column.codes,
-        }
+        self.view(feature).keys(0).0
     }
 
     /// Whether two rows have different values there.
@@ -144,18 +171,16 @@ impl Prepared {
     }
 }
 
-fn feature(column: &Column) -> (Derived, Binned) {
+fn feature(column: &Column, profile: Profile) -> (Derived, Binned) {
     match column {
         Column::Number(values) => {
-            let (ranks, distinct) = rank(values);
-            let binned = Binned::quantiles(&ranks, distinct.len());
-            (Derived::Number { ranks, distinct }, binned)
+            let feature = NumberFeature::new(values, profile);
+            let binned = Binned::quantiles(&feature.values.ranks, feature.values.distinct.len());
+            (Derived::Number(feature), binned)
         }
         Column::Text(text) => {
-            let lengths = text.dictionary.iter().map(|text| length(text)).collect();
-            let characters = text.dictionary.iter().map(|text| distinct_characters(text)).collect();
             let binned = Binned::commonest(&text.codes, text.dictionary.len());
-            (Derived::Text { measures: [lengths, characters] }, binned)
+            (Derived::Text(TextFeature::new(&text.dictionary, profile)), binned)
         }
     }
 }
@@ -167,53 +192,9 @@ fn target(column: &TargetColumn) -> (Vec<u32>, Binned) {
             (codes.clone(), Binned::commonest(codes, distinct))
         }
         TargetColumn::Number(values) => {
-            let (ranks, distinct) = rank(values);
+            let Ranked { ranks, distinct } = Ranked::of(values);
             let binned = Binned::quantiles(&ranks, distinct.len());
             (ranks, binned)
         }
-    }
-}
-
-/// Every value's position among the distinct ones, and these, ascending.
-#[allow(clippy::cast_possible_truncation)] // a table has at most u32::MAX rows
-fn rank(values: &[f64]) -> (Vec<u32>, Vec<f64>) {
-    let mut distinct = values.to_vec();
-    distinct.sort_unstable_by(f64::total_cmp);
-    distinct.dedup();
-    let ranks = values.iter().map(|value| distinct.partition_point(|other| other < value) as u32).collect();
-    (ranks, distinct)
-}
-
-fn length(text: &str) -> u32 {
-    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
-}
-
-fn distinct_characters(text: &str) -> u32 {
-    if text.is_ascii() {
-        let seen = text.bytes().fold(0_u128, |seen, byte| seen | 1 << byte);
-        return seen.count_ones();
-    }
-    let mut characters: Vec<char> = text.chars().collect();
-    characters.sort_unstable();
-    characters.dedup();
-    u32::try_from(characters.len()).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks_are_dense() {
-        let (ranks, distinct) = rank(&[3.5, -1.0, 3.5, f64::MAX, 5e-324]);
-        assert_eq!(ranks, [2, 0, 2, 3, 1]);
-        assert_eq!(distinct, [-1.0, 5e-324, 3.5, f64::MAX]);
-    }
-
-    #[test]
-    fn measures_count_code_points() {
-        assert_eq!((length("äöä€"), distinct_characters("äöä€")), (4, 3));
-        assert_eq!((length("abca"), distinct_characters("abca")), (4, 3));
-        assert_eq!((length(""), distinct_characters("")), (0, 0));
     }
 }

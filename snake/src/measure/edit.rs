@@ -1,7 +1,78 @@
-//! Edit distance of two texts: insertions, deletions and replacements of single characters.
+//! Edit distance: insertions, deletions and replacements of single characters.
 
-/// Shorter texts (without what both begin and end with) are compared a word at a time.
-const WORD: usize = 64;
+/// A text to measure edit distances to, of at most 64 characters: the columns of the table of distances are held as bits
+/// (Myers's method in Hyyrö's form), so a distance takes a few steps per character of the other text.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    /// Per ASCII character, the places where the reference has it.
+    ascii: Box<[u64; 128]>,
+    /// The same for its other characters.
+    others: Vec<(char, u64)>,
+    length: usize,
+}
+
+impl Reference {
+    /// `None` for a text of more than 64 characters.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        Self::of(text.chars())
+    }
+
+    fn of(characters: impl Iterator<Item = char>) -> Option<Self> {
+        let mut reference = Self { ascii: Box::new([0; 128]), others: Vec::new(), length: 0 };
+        for c in characters {
+            if reference.length == 64 {
+                return None;
+            }
+            let place = 1 << reference.length;
+            reference.length += 1;
+            if let Some(places) = reference.ascii.get_mut(c as usize) {
+                *places |= place;
+            } else if let Some((_, places)) = reference.others.iter_mut().find(|(other, _)| *other == c) {
+                *places |= place;
+            } else {
+                reference.others.push((c, place));
+            }
+        }
+        Some(reference)
+    }
+
+    fn places(&self, c: char) -> u64 {
+        match self.ascii.get(c as usize) {
+            Some(places) => *places,
+            None => self.others.iter().find(|(other, _)| *other == c).map_or(0, |(_, places)| *places),
+        }
+    }
+
+    /// The edit distance of a text to the reference.
+    pub(crate) fn distance(&self, text: &str) -> usize {
+        if text.is_ascii() {
+            self.walk(text.bytes().map(|byte| self.ascii[usize::from(byte & 127)]))
+        } else {
+            self.walk(text.chars().map(|c| self.places(c)))
+        }
+    }
+
+    /// `places`: per character of the other text, where the reference has it.
+    fn walk(&self, places: impl Iterator<Item = u64>) -> usize {
+        let mut distance = self.length;
+        let Some(last) = self.length.checked_sub(1) else { return places.count() };
+        // Where the distance grows by one from a row to the next, and where it falls.
+        let (mut up, mut down) = (!0_u64, 0_u64);
+        for equal in places {
+            let vertical = equal | down;
+            let diagonal = (((equal & up).wrapping_add(up)) ^ up) | equal;
+            let mut right_up = down | !(diagonal | up);
+            let mut right_down = up & diagonal;
+            distance += (right_up >> last & 1) as usize;
+            distance -= (right_down >> last & 1) as usize;
+            right_up = right_up << 1 | 1;
+            right_down <<= 1;
+            up = right_down | !(vertical | right_up);
+            down = right_up & vertical;
+        }
+        distance
+    }
+}
 
 /// The edit distance.
 pub(crate) fn distance(a: &str, b: &str) -> usize {
@@ -55,47 +126,12 @@ fn within(short: &[char], long: &[char], most: usize) -> Option<usize> {
     }
     let distance = match short.len() {
         0 => long.len(),
-        1..=WORD => by_words(short, long),
-        _ => return in_band(short, long, most),
+        _ => match Reference::of(short.iter().copied()) {
+            Some(reference) => reference.walk(long.iter().map(|c| reference.places(*c))),
+            None => return in_band(short, long, most),
+        },
     };
     (distance <= most).then_some(distance)
-}
-
-/// By the bits of a word, of which each stands for a place in the shorter text (Myers 1999, as Hyyrö 2003 has it): a
-/// column of differences per character of the longer one.
-fn by_words(short: &[char], long: &[char]) -> usize {
-    // Where each character stands in the shorter text.
-    let mut ascii = [0_u64; 128];
-    let mut others: Vec<(char, u64)> = Vec::new();
-    for (place, c) in short.iter().enumerate() {
-        match ascii.get_mut(*c as usize) {
-            Some(places) => *places |= 1 << place,
-            None => match others.iter_mut().find(|other| other.0 == *c) {
-                Some((_, places)) => *places |= 1 << place,
-                None => others.push((*c, 1 << place)),
-            },
-        }
-    }
-    let last = 1_u64 << (short.len() - 1);
-    let (mut up, mut down) = (!0_u64, 0_u64);
-    let mut distance = short.len();
-    for c in long {
-        let same = match ascii.get(*c as usize) {
-            Some(places) => *places,
-            None => others.iter().find(|other| other.0 == *c).map_or(0, |other| other.1),
-        };
-        let x = same | down;
-        let diagonal = ((x & up).wrapping_add(up) ^ up) | x;
-        let mut right_up = down | !(diagonal | up);
-        let mut right_down = up & diagonal;
-        distance += usize::from(right_up & last != 0);
-        distance -= usize::from(right_down & last != 0);
-        right_up = right_up << 1 | 1;
-        right_down <<= 1;
-        up = right_down | !(diagonal | right_up);
-        down = right_up & diagonal;
-    }
-    distance
 }
 
 /// Only the cells from which the corner can still be reached with `most` edits; at the first row of which every cell
@@ -182,6 +218,9 @@ mod tests {
             };
             let expected = by_definition(&a, &b);
             prop_assert_eq!(distance(&a, &b), expected);
+            let reference = Reference::new(&b);
+            prop_assert_eq!(reference.is_none(), b.chars().count() > 64);
+            prop_assert!(reference.is_none_or(|reference| reference.distance(&a) == expected));
             for most in [0, 1, 2, 5, 20, expected.saturating_sub(1), expected, expected + 1] {
                 prop_assert_eq!(is_more_than(&a, &b, most as f64), expected > most);
                 prop_assert_eq!(is_more_than(&a, &b, most as f64 + 0.5), expected > most);
@@ -199,5 +238,13 @@ mod tests {
         assert!(is_more_than(&a, &b, 1.0));
         assert!(is_more_than(&a, &"c".repeat(1_000_000), 900.0));
         assert!(is_more_than(&a, "", 900_000.0));
+    }
+
+    #[test]
+    fn full_words_fit() {
+        let text = "x".repeat(64);
+        assert_eq!(Reference::new(&text).unwrap().distance("x"), 63);
+        assert_eq!(Reference::new("").unwrap().distance("abc"), 3);
+        assert_eq!(distance(&"ab".repeat(50), &"ba".repeat(50)), 2);
     }
 }

@@ -1,0 +1,36 @@
+//! Sets of character bigrams, and how alike two of them are.
+
+/// The distinct pairs of neighbouring characters of a text, sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bigrams(Box<[u64]>);
+
+impl Bigrams {
+    pub(crate) fn of(text: &str) -> Self {
+        let pair = |(a, b)| u64::from(u32::from(a)) << 32 | u64::from(u32::from(b));
+        let mut pairs: Vec<u64> = text.chars().zip(text.chars().skip(1)).map(pair).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        Self(pairs.into())
+    }
+
+    /// Jaccard similarity; of two texts that have no bigrams (which `equal` is about), 1 if they are equal, else 0.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn similarity(&self, other: &Self, equal: impl FnOnce() -> bool) -> f64 {
+        let (left, right) = (&*self.0, &*other.0);
+        if left.is_empty() && right.is_empty() {
+            return f64::from(u8::from(equal()));
+        }
+        let (mut i, mut j, mut both) = (0, 0, 0);
+        while let (Some(a), Some(b)) = (left.get(i), right.get(j)) {
+            both += usize::from(a == b);
+            i += usize::from(a <= b);
+            j += usize::from(b <= a);
+        }
+        both as f64 / (left.len() + right.len() - both) as f64
+    }
+}
+
+/// Jaccard similarity of the sets of character bigrams of two texts.
+pub(crate) fn similarity(a: &str, b: &str) -> f64 {
+    Bigrams::of(a).similarity(&Bigrams::of(b), || a == b)
+}

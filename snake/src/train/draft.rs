@@ -142,11 +142,13 @@ impl Draft {
                     });
                 }
                 entries.clear();
-                for code in (0_u32..).take(column.dictionary.len()) {
-                    if code as usize % CHUNK == 0 {
-                        check(cancel)?;
+                let mut code = 0;
+                for chunk in column.dictionary.chunks(CHUNK) {
+                    check(cancel)?;
+                    for _ in chunk {
+                        entries.push(tested.holds(code, &column.dictionary));
+                        code += 1;
                     }
-                    entries.push(tested.holds(code, &column.dictionary));
                 }
                 self.keep(rows, kept, cancel, |row| entries[column.codes[row as usize] as usize])
             }

@@ -29,3 +29,8 @@ run:
 
 bench:
     cargo bench --workspace
+
+# docs/benchmarks.md: other learners and ours on the same rows; needs Python with bench/requirements.txt, and the data
+compare *words:
+    cargo build --release
+    python3 bench/compare.py {{words}}

@@ -232,6 +232,26 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn what_phases_took_is_told_beside_the_same_output() {
+    let run = four_paths();
+    let timed = |args: &[&str]| -> (Vec<u8>, Value) {
+        let output = rig::output(args, run.folder.path());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {errors}");
+        (output.stdout, serde_json::from_str(errors.lines().last().unwrap()).unwrap())
+    };
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let (_, told) = timed(&["train", "run.toml", "--out", "timed.json", "--threads", "1", "--timings"]);
+    assert_eq!(keys(&told["seconds"]), ["publishing", "reading", "training", "writing", "whole"]);
+    assert_eq!((&told["rows"], &told["threads"]), (&2_000.into(), &1.into()));
+    assert!(fs::read(run.path("timed.json")).unwrap() == fs::read(run.path("alone.json")).unwrap());
+    let (lines, told) = timed(&["predict", "alone.json", "data.csv", "--timings"]);
+    assert_eq!(keys(&told["seconds"]), ["reading_model", "compiling", "predicting", "whole"]);
+    assert_eq!(told["rows"], 2_000);
+    assert_eq!(lines, succeed(&["predict", "alone.json", "data.csv"], run.folder.path()).into_bytes());
+}
+
+#[test]
 fn a_model_is_measured_by_classes_or_by_numbers() {
     let run = four_paths();
     let figures = |model: &str, csv: &str| -> Value {
@@ -239,7 +259,9 @@ fn a_model_is_measured_by_classes_or_by_numbers() {
     };
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let classes = figures("alone.json", "data.csv");
-    assert_eq!(keys(&classes), ["rows", "accuracy", "auroc", "log_loss", "brier"]);
+    let names =
+        ["rows", "rows_without_votes", "accuracy", "auroc", "log_loss", "brier", "confusion", "calibration"];
+    assert_eq!(keys(&classes), names);
     assert_eq!(
         (&classes["rows"], &classes["accuracy"], &classes["auroc"]),
         (&2_000.into(), &1.0.into(), &1.0.into())
@@ -247,7 +269,7 @@ fn a_model_is_measured_by_classes_or_by_numbers() {
     let model = repository("snake/testdata/tiny_number.json");
     fs::write(run.path("numbers.csv"), "size,name,y\n1,,1.5\n2,ab,0.75\n").unwrap();
     let numbers = figures(text(&model), "numbers.csv");
-    assert_eq!(keys(&numbers), ["rows", "r2", "rmse", "mae"]);
+    assert_eq!(keys(&numbers), ["rows", "rows_without_votes", "r2", "rmse", "mae"]);
     // Estimates are 1.5 and -0.25.
     assert_eq!((&numbers["rows"], &numbers["mae"]), (&2.into(), &0.5.into()));
 }

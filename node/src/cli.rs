@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Measure a model on the rows of a CSV file.
     Evaluate(EvaluateArgs),
+    /// Say why a model predicts rows as it does: the way to each bucket, and the training rows that vote.
+    Audit(AuditArgs),
     /// Show what is in a model.
     Inspect(InspectArgs),
     /// Make a key file, or show the public key of one.
@@ -68,6 +70,9 @@ pub(crate) struct TrainArgs {
     /// Threads to train with (default: all cores). The model does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+    /// At the end, say in a line of JSON on standard error what each phase took, and the highest memory.
+    #[arg(long)]
+    pub(crate) timings: bool,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +202,9 @@ pub(crate) struct PredictArgs {
     /// How to print: a JSON object a line, or CSV.
     #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
     pub(crate) format: OutputFormat,
+    /// At the end, say in a line of JSON on standard error what each phase took, and the highest memory.
+    #[arg(long)]
+    pub(crate) timings: bool,
 }
 
 #[derive(Debug, Args)]
@@ -215,11 +223,70 @@ pub(crate) struct EvaluateArgs {
     pub(crate) json: bool,
 }
 
+/// Rows of a file, by position from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowRange {
+    /// The first.
+    pub(crate) from: u64,
+    /// The one after the last; `u64::MAX`: to the end.
+    pub(crate) to: u64,
+}
+
+impl std::str::FromStr for RowRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str, empty: u64| match text {
+            "" => Some(empty),
+            text => text.parse().ok(),
+        };
+        let range = match text.split_once("..") {
+            Some((from, to)) => number(from, 0).zip(number(to, u64::MAX)),
+            None => text.parse().ok().and_then(|row: u64| Some((row, row.checked_add(1)?))),
+        };
+        match range {
+            Some((from, to)) if from < to => Ok(Self { from, to }),
+            _ => Err("rows are a position from 0, such as 17, or a range without its end, such as 10..20, 10.. or ..20".into()),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The rows: CSV with a header, plain or .gz.
+    #[arg(value_name = "CSV", required_unless_present = "row", conflicts_with = "row")]
+    pub(crate) csv: Option<PathBuf>,
+    /// One row instead, as a JSON object: values by column. What is null or not there is missing.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) row: Option<String>,
+    /// Which rows of the CSV file, from 0: A, or A..B without B.
+    #[arg(long, value_name = "A..B", conflicts_with = "row")]
+    pub(crate) rows: Option<RowRange>,
+    /// Rules shown per layer, the strongest first (default: 5; with --json all).
+    #[arg(long, value_name = "N")]
+    pub(crate) rules: Option<usize>,
+    /// Training rows named per rule (default: 3; with --json all).
+    #[arg(long, value_name = "N")]
+    pub(crate) lookalikes: Option<usize>,
+    /// Shorten nothing: all rules, training rows and values.
+    #[arg(long, conflicts_with_all = ["rules", "lookalikes"])]
+    pub(crate) all: bool,
+    /// Print one JSON object a row.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// The model.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
+    /// How many of the largest clauses are shown as rules.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) rules: usize,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -236,6 +303,18 @@ pub(crate) struct KeygenArgs {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn rows_are_named_by_position() {
+        let range = |text: &str| text.parse::<RowRange>().map(|range| (range.from, range.to)).ok();
+        assert_eq!(range("7"), Some((7, 8)));
+        assert_eq!(range("7..9"), Some((7, 9)));
+        assert_eq!(range("7.."), Some((7, u64::MAX)));
+        assert_eq!(range("..9"), Some((0, 9)));
+        for wrong in ["", "a", "-1", "9..7", "7..7", "1..2..3", "18446744073709551615"] {
+            assert_eq!(range(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

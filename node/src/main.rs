@@ -16,6 +16,7 @@ mod peer;
 mod report_folder;
 mod run_files;
 mod stopping;
+mod timings;
 mod volunteer;
 
 use std::io::IsTerminal;
@@ -48,6 +49,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Join(args) => commands::join::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Keygen(args) => commands::keygen::run(&args),
     }

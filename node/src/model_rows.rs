@@ -15,6 +15,12 @@ pub(crate) fn read_model(path: &Path) -> Result<Model> {
     Model::read_without_rows(&bytes).with_context(|| path.display().to_string())
 }
 
+/// Reads a model file with its training rows, if they are in it.
+pub(crate) fn read_model_with_rows(path: &Path) -> Result<Model> {
+    let bytes = std::fs::read(path).with_context(|| format!("{}: can't be read", path.display()))?;
+    Model::read(&bytes).with_context(|| path.display().to_string())
+}
+
 /// A part of the rows of a file, in order.
 pub(crate) struct Rows {
     /// The rows.
@@ -35,6 +41,17 @@ pub(crate) fn for_each_part(
     wanted: &dyn Fn(u64) -> bool,
     visit: &mut dyn FnMut(&Rows) -> Result<()>,
 ) -> Result<()> {
+    for_each_part_until(model, csv, wanted, u64::MAX, visit)
+}
+
+/// The same, no further than to the row of ordinal `end`, which is left out: what comes after it is not read.
+pub(crate) fn for_each_part_until(
+    model: &Model,
+    csv: &Path,
+    wanted: &dyn Fn(u64) -> bool,
+    end: u64,
+    visit: &mut dyn FnMut(&Rows) -> Result<()>,
+) -> Result<()> {
     let source = CsvSource::new(vec![csv.to_owned()], OnError::Refuse);
     let mut reader = source.open()?;
     let mut columns = Columns::new(model, reader.header(), csv)?;
@@ -42,8 +59,10 @@ pub(crate) fn for_each_part(
     let mut targets = columns.target.map(|_| Vec::new());
     let mut ordinals = Vec::new();
     let mut record = Record::default();
+    let mut next = 0;
     loop {
-        let more = reader.next(&mut record)?;
+        let more = next < end && reader.next(&mut record)? && record.ordinal < end;
+        next = record.ordinal.saturating_add(1);
         if builder.rows() >= ROWS_AT_A_TIME || (!more && builder.rows() > 0) {
             let rows = Rows {
                 batch: builder.take(),
@@ -64,6 +83,19 @@ pub(crate) fn for_each_part(
             targets.push(record.cells.get(column).cloned().unwrap_or_default());
         }
     }
+}
+
+/// One row, by the names and the cells of its columns; `place` says in messages where it is from.
+pub(crate) fn one_row(
+    model: &Model,
+    header: &[String],
+    cells: Vec<String>,
+    place: &Path,
+) -> Result<RowBatch> {
+    let mut columns = Columns::new(model, header, place)?;
+    let mut builder = RowBatchBuilder::new(&model.head.features);
+    columns.push(&Record { cells, ..Record::default() }, &mut builder)?;
+    Ok(builder.take())
 }
 
 /// Where the model's features are in the file.

@@ -329,18 +329,18 @@ fn check_votes(
     let mut class_of: Vec<Option<u32>> = vec![None; bucket.clauses.len()];
     let mut voters = 0_usize;
     for (member, ((named, votes), row)) in bucket.lookalikes.iter().zip(rows).enumerate() {
-        if usize::try_from(*named) != Ok(member) {
-            return Err(ReportFault::Lookalike { bucket: index, member, found: *named });
+        if usize::try_from(named) != Ok(member) {
+            return Err(ReportFault::Lookalike { bucket: index, member, found: named });
         }
-        if several && (votes.is_empty() || votes.iter().any(Vec::is_empty)) {
+        if several && (votes.len() == 0 || votes.clone().any(<[u32]>::is_empty)) {
             return Err(ReportFault::NoClause { bucket: index, member });
         }
         if !several && votes.len() > 1 {
             return Err(ReportFault::OneClassVotes { bucket: index });
         }
-        voters += usize::from(!votes.is_empty());
+        voters += usize::from(votes.len() > 0);
         let class = rules.class(*row);
-        for clause in votes.iter().flatten() {
+        for clause in votes.flatten() {
             let known = usize::try_from(*clause).ok().and_then(|clause| class_of.get_mut(clause));
             let Some(listed) = known else {
                 return Err(ReportFault::NoSuchClause { bucket: index, member, clause: *clause });

@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 use std::mem::size_of;
 
-use snake::{Bucket, Literal, Origin, Test, UnitBuckets, VoteCondition};
+use snake::{Bucket, Literal, Lookalikes, Origin, Test, UnitBuckets};
 use spec::Fingerprint;
 
 use crate::cbor::{self, Item, Reader, Wrong};
@@ -29,6 +29,11 @@ use crate::unit::Unit;
 
 const FORMAT: u64 = 1;
 const DOMAIN: &str = "opendipaco report content v1";
+
+/// What an entry of lookalikes takes in memory, and what a condition or a clause in it, in bytes: a list may have twice
+/// the room that it needs.
+const LOOKALIKE: usize = 2 * size_of::<(u32, usize)>();
+const VOTE: usize = 2 * (size_of::<u32>() + size_of::<usize>());
 
 /// Buckets that can't be written as a report. Training never makes such.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -205,7 +210,7 @@ fn encode_bucket(
     }
     cbor::array(out, bucket.lookalikes.len());
     for (position, (member, votes)) in bucket.lookalikes.iter().enumerate() {
-        if *member as usize != position {
+        if member as usize != position {
             return Err("its lookalikes are not in the order of its members");
         }
         cbor::array(out, votes.len());
@@ -310,10 +315,11 @@ fn decode_bucket(reader: &mut Reader<'_>, literals: &[Literal]) -> Result<Bucket
     if count != members.len() {
         return Err(Wrong::Form);
     }
-    let mut lookalikes = reader.room(count)?;
+    let mut lookalikes = Lookalikes::new();
     for position in 0..count {
-        let position = u32::try_from(position).map_err(|_| Wrong::Form)?;
-        lookalikes.push((position, decode_votes(reader)?));
+        reader.charge(LOOKALIKE)?;
+        lookalikes.begin(u32::try_from(position).map_err(|_| Wrong::Form)?);
+        decode_votes(reader, &mut lookalikes)?;
     }
     Ok(Bucket { condition, members, origins, clauses, lookalikes })
 }
@@ -331,26 +337,22 @@ fn decode_ordinals(reader: &mut Reader<'_>) -> Result<Vec<u64>, Wrong> {
     Ok(ordinals)
 }
 
-fn decode_votes(reader: &mut Reader<'_>) -> Result<Vec<VoteCondition>, Wrong> {
-    let count = reader.array()?;
-    let mut votes = reader.room(count)?;
-    for _ in 0..count {
-        let vote = match reader.item()? {
-            Item::Unsigned(clause) => {
-                let mut vote = reader.room(1)?;
-                vote.push(u32::try_from(clause).map_err(|_| Wrong::Form)?);
-                vote
-            }
+fn decode_votes(reader: &mut Reader<'_>, lookalikes: &mut Lookalikes) -> Result<(), Wrong> {
+    let mut vote = Vec::new();
+    for _ in 0..reader.array()? {
+        reader.charge(VOTE)?;
+        vote.clear();
+        match reader.item()? {
+            Item::Unsigned(clause) => vote.push(u32::try_from(clause).map_err(|_| Wrong::Form)?),
             Item::Array(count) => {
-                let mut vote = reader.room(count)?;
                 for _ in 0..count {
+                    reader.charge(VOTE)?;
                     vote.push(reader.small()?);
                 }
-                vote
             }
             Item::Null => return Err(Wrong::Form),
-        };
-        votes.push(vote);
+        }
+        lookalikes.push(&vote);
     }
-    Ok(votes)
+    Ok(())
 }

@@ -4,8 +4,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use snake::{
-    Bucket, Clause, FORMAT_VERSION, Feature, FeatureKind, Head, Label, Literal, Measure, Model, Origin,
-    Predictor, RowBatch, RowBatchBuilder, Stream, TargetKind, Test, TextTest, UnitSeed, Value,
+    Bucket, Clause, FORMAT_VERSION, Feature, FeatureKind, Head, Label, Literal, Lookalikes, Measure, Model,
+    Origin, Predictor, RowBatch, RowBatchBuilder, Stream, TargetKind, Test, TextTest, UnitSeed, Value,
 };
 
 const ROWS: usize = 32_561;
@@ -74,10 +74,11 @@ fn bucket(random: &mut Stream, last: bool) -> Bucket<u32> {
         clauses.push(literals(random, count));
     }
     let members: Vec<u32> = (0..MEMBERS).map(|_| index(random, ROWS)).collect();
-    let mut lookalikes = Vec::with_capacity(MEMBERS);
+    let mut lookalikes = Lookalikes::new();
     for position in (0..).take(MEMBERS) {
         let votes = 1 + random.below(3);
-        lookalikes.push((position, (0..votes).map(|_| vec![index(random, CLAUSES)]).collect()));
+        lookalikes.begin(position);
+        (0..votes).for_each(|_| lookalikes.push(&[index(random, CLAUSES)]));
     }
     Bucket {
         condition: (!last).then_some(condition),

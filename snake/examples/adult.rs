@@ -77,7 +77,7 @@ fn describe(layers: &[Vec<Bucket<u64>>]) {
         sum(&|b| b.members.len()),
         sum(&|b| b.clauses.len()),
         sum(&|b| b.clauses.iter().map(Vec::len).sum()),
-        sum(&|b| b.lookalikes.iter().map(|(_, c)| c.len()).sum()),
+        sum(&|b| b.lookalikes.conditions()),
     );
 }
 

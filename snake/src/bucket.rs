@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::literal::{Clause, Literal};
+use crate::lookalikes::Lookalikes;
 
 /// How a row came into a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,10 +15,6 @@ pub enum Origin {
     #[serde(rename = "n")]
     Noise,
 }
-
-/// One condition under which a member votes: positions of clauses that must all be false on the row.
-/// Empty: always votes.
-pub type VoteCondition = Vec<u32>;
 
 /// One link of a layer's chain.
 ///
@@ -35,7 +32,7 @@ pub struct Bucket<M> {
     pub clauses: Vec<Clause>,
     /// Member position and the conditions under which it votes, in file order (training: ascending positions, one
     /// entry per member). A member without an entry never votes.
-    pub lookalikes: Vec<(u32, Vec<VoteCondition>)>,
+    pub lookalikes: Lookalikes,
 }
 
 /// What training makes of a unit: buckets over ordinals, in chain order.

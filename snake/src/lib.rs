@@ -14,10 +14,11 @@
 //! |---|---|
 //! | `schema`, `table`, `batch`, `value` | columns: of a shard to train on ([`Table`]), of rows to predict ([`RowBatch`]) |
 //! | `literal`, `measure`, `text` | literals: their form in files and reports, what they say of a value |
-//! | `bucket`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
+//! | `bucket`, `lookalikes`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
 //! | `train`, `bits` | from a shard's table to the buckets of a layer ([`train_unit`]) |
 //! | `model`, `file` | a whole [`Model`], and `model.json` as an interchange format: read, or written piece by piece ([`ModelWriter`]) |
 //! | `program`, `predict`, `candle` | literals compiled for columns, chains walked and votes counted for many rows at once ([`Predictor`]) |
+//! | `audit`, `overview`, `readable` | why a row is predicted as it is ([`Audit`]), what is in a model ([`Overview`]), and literals as formulas for people |
 //! | `metrics` | how good predictions were |
 //! | `certificate` | whether a layer keeps the format's promises, checked without training it ([`certify_unit`], [`certify_layer`]) |
 //!
@@ -40,6 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod batch;
 mod bits;
 mod bucket;
@@ -48,12 +50,15 @@ mod candle;
 mod certificate;
 mod file;
 mod literal;
+mod lookalikes;
 mod measure;
 mod metrics;
 mod model;
+mod overview;
 mod predict;
 mod profile;
 mod program;
+mod readable;
 mod schema;
 mod settings;
 mod stream;
@@ -62,17 +67,24 @@ mod text;
 mod train;
 mod value;
 
+pub use audit::{Audit, AuditVote, Fact, LayerAudit, RoutingStep, Rule};
 pub use batch::{BatchError, RowBatch, RowBatchBuilder};
-pub use bucket::{Bucket, Origin, UnitBuckets, VoteCondition};
+pub use bucket::{Bucket, Origin, UnitBuckets};
 pub use cancel::Cancel;
 pub use candle::Candle;
 pub use certificate::{Breach, Certificate, LayerError, certify_layer, certify_layer_over, certify_unit};
 pub use file::ModelWriter;
 pub use literal::{Clause, Comparison, Literal, Measure, Test, TextTest};
-pub use metrics::{ClassMetrics, NumberMetrics, class_metrics, number_metrics};
+pub use lookalikes::{Conditions, Lookalikes, VoteCondition};
+pub use metrics::{
+    CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, LOG_LOSS_CLIP, NumberMetrics,
+    NumberScorer,
+};
 pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelError};
+pub use overview::{FeatureUse, KindUse, LargeClause, LayerOverview, Overview, Spread};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};
+pub use readable::{and_formula, and_parts, column_text, or_formula, quoted};
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};
 pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};

@@ -194,14 +194,13 @@ impl<M> Bucket<M> {
         }
         let clauses = self.clauses.len();
         let mut seen = vec![false; members];
-        for (position, conditions) in &self.lookalikes {
-            let position = *position;
+        for (position, conditions) in self.lookalikes.iter() {
             match seen.get_mut(position as usize) {
                 None => return Err(BucketFault::Lookalike { position, members }),
                 Some(true) => return Err(BucketFault::LookalikeTwice { position }),
                 Some(seen) => *seen = true,
             }
-            if let Some(clause) = conditions.iter().flatten().find(|clause| **clause as usize >= clauses) {
+            if let Some(clause) = conditions.flatten().find(|clause| **clause as usize >= clauses) {
                 return Err(BucketFault::Clause { position, clause: *clause, clauses });
             }
         }

@@ -193,11 +193,11 @@ impl<'m> Predictor<'m> {
     fn lookalike(&self, vote: &chain::Vote) -> Option<Lookalike> {
         let (layer, place) = vote.place;
         let bucket = self.model.layers.get(layer as usize)?.get(place as usize)?;
-        let (position, conditions) = bucket.lookalikes.get(vote.entry as usize)?;
+        let (position, mut conditions) = bucket.lookalikes.get(vote.entry as usize)?;
         Some(Lookalike {
-            row: *bucket.members.get(*position as usize)?,
-            clauses: conditions.get(vote.condition as usize)?.clone(),
-            origin: *bucket.origins.get(*position as usize)?,
+            row: *bucket.members.get(position as usize)?,
+            clauses: conditions.nth(vote.condition as usize)?.to_vec(),
+            origin: *bucket.origins.get(position as usize)?,
             layer,
             bucket: place,
         })

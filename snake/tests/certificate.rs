@@ -7,9 +7,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use snake::{
     Breach, Bucket, Cancel, Cell, Certificate, Config, FORMAT_VERSION, Feature, FeatureKind, Head, Label,
-    LayerError, Literal, Measure, Model, Origin, Predictor, Prepared, Profile, RowBatchBuilder, Schema,
-    Table, TableBuilder, TargetKind, TargetValue, Test, TextTest, Training, UnitBuckets, UnitJob, UnitSeed,
-    Value, certify_layer, certify_layer_over, certify_unit, train_unit,
+    LayerError, Literal, Lookalikes, Measure, Model, Origin, Predictor, Prepared, Profile, RowBatchBuilder,
+    Schema, Table, TableBuilder, TargetKind, TargetValue, Test, TextTest, Training, UnitBuckets, UnitJob,
+    UnitSeed, Value, certify_layer, certify_layer_over, certify_unit, train_unit,
 };
 
 /// Ordinals are `10 * place + 3`.
@@ -195,15 +195,15 @@ fn damaged(damage: impl FnOnce(&mut UnitBuckets)) -> Breach {
 fn shapes() {
     let shape = |breach: Breach| assert!(matches!(breach, Breach::Shape { bucket: 1, .. }), "{breach}");
     shape(damaged(|b| b[1].origins.push(Origin::Core)));
-    shape(damaged(|b| b[1].lookalikes.push((99, Vec::new()))));
-    shape(damaged(|b| b[1].lookalikes.push((0, Vec::new()))));
-    shape(damaged(|b| b[1].lookalikes[0].1.push(vec![u32::MAX])));
+    shape(damaged(|b| b[1].lookalikes.edit(|l| l.push((99, Vec::new())))));
+    shape(damaged(|b| b[1].lookalikes.edit(|l| l.push((0, Vec::new())))));
+    shape(damaged(|b| b[1].lookalikes.edit(|l| l[0].1.push(vec![u32::MAX]))));
     shape(damaged(|b| b[1].clauses[0][0].column = 3));
     shape(damaged(|b| b[1].condition.as_mut().unwrap()[0].column = u32::MAX));
     assert_eq!(damaged(|b| b[0].members[0] = 4), Breach::UnknownMember { bucket: 0, row: 4 });
     assert_eq!(damaged(|b| b[0].members[1] = 3), Breach::MemberTwice { bucket: 0, row: 3 });
     assert_eq!(damaged(|b| b[2].members.swap(0, 1)), Breach::MemberOrder { bucket: 2 });
-    assert_eq!(damaged(|b| b[2].lookalikes.swap(0, 1)), Breach::LookalikeOrder { bucket: 2 });
+    assert_eq!(damaged(|b| b[2].lookalikes.edit(|l| l.swap(0, 1))), Breach::LookalikeOrder { bucket: 2 });
     let breach = damaged(|b| b[1].clauses[0][0].test = Test::Threshold(Measure::N, f64::NAN));
     assert_eq!(breach, Breach::NotFinite { bucket: 1 });
 }
@@ -259,7 +259,7 @@ fn members() {
     let breach = damaged(|b| {
         b[0].members.pop();
         b[0].origins.pop();
-        b[0].lookalikes.pop();
+        b[0].lookalikes.edit(|l| drop(l.pop()));
     });
     assert_eq!(breach, Breach::NotCore { bucket: 0, row: ordinal(8) });
     let breach = damaged(|b| {
@@ -270,7 +270,7 @@ fn members() {
                 members: Vec::new(),
                 origins: Vec::new(),
                 clauses: Vec::new(),
-                lookalikes: Vec::new(),
+                lookalikes: Lookalikes::new(),
             },
         );
     });
@@ -279,7 +279,7 @@ fn members() {
     let breach = damaged(|b| {
         b[0].members.push(ordinal(1));
         b[0].origins.push(Origin::Noise);
-        b[0].lookalikes.push((4, Vec::new()));
+        b[0].lookalikes.edit(|l| l.push((4, Vec::new())));
     });
     assert_eq!(breach, Breach::NoiseOutside { bucket: 0, row: ordinal(1) });
     let breach = damaged(|b| b[1].origins[0] = Origin::Noise);
@@ -298,18 +298,16 @@ fn clauses_and_lists() {
     ));
     let breach = damaged(|b| b[0].clauses[0] = vec![above(13.0)]);
     assert!(matches!(breach, Breach::ClauseFalse { bucket: 0, clause: 0, .. }), "{breach}");
-    let breach = damaged(|b| b[0].lookalikes[1].1.clear());
+    let breach = damaged(|b| b[0].lookalikes.edit(|l| l[1].1.clear()));
     assert!(matches!(breach, Breach::ClauseNotListed { bucket: 0, row: 33, .. }), "{breach}");
-    let breach = damaged(|b| b[0].lookalikes[2].1 = vec![vec![0]]);
+    let breach = damaged(|b| b[0].lookalikes.edit(|l| l[2].1 = vec![vec![0]]));
     assert!(matches!(breach, Breach::ClauseOfTwoClasses { bucket: 0, clause: 0, .. }), "{breach}");
     let breach = damaged(|b| b[0].clauses.push(vec![above(0.0)]));
     assert!(matches!(breach, Breach::ClauseUnused { bucket: 0, .. }), "{breach}");
-    let breach = damaged(|b| b[0].lookalikes[0].1.push(Vec::new()));
+    let breach = damaged(|b| b[0].lookalikes.edit(|l| l[0].1.push(Vec::new())));
     assert_eq!(breach, Breach::AlwaysVotes { bucket: 0, row: ordinal(0) });
     let breach = damaged(|b| {
-        for list in &mut b[0].lookalikes {
-            list.1.clear();
-        }
+        b[0].lookalikes.edit(|l| l.iter_mut().for_each(|list| list.1.clear()));
         b[0].clauses.clear();
     });
     assert_eq!(breach, Breach::NoClause { bucket: 0, row: ordinal(0) });
@@ -317,7 +315,7 @@ fn clauses_and_lists() {
     let rows = [(1.0, 0), (70.0, 1), (2.0, 0), (40.0, 1)];
     let mut buckets = unit(&rows, &[]);
     assert!(certify_unit(&table(&rows), &[], &buckets).is_ok());
-    buckets[0].lookalikes[0].1.clear();
+    buckets[0].lookalikes.edit(|l| l[0].1.clear());
     let breach = certify_unit(&table(&rows), &[], &buckets).unwrap_err();
     assert_eq!(breach, Breach::NoVote { bucket: 0, row: ordinal(0) });
     assert_eq!(breach.invariant(), 5);
@@ -430,8 +428,8 @@ proptest! {
         match what {
             0 => { let i = pick(damaged.members.len()); damaged.members[i] = u64::from(b) }
             1 => { let i = pick(damaged.origins.len()); damaged.origins.remove(i); }
-            2 => { let i = pick(damaged.lookalikes.len()); damaged.lookalikes[i].0 = a }
-            3 => { let i = pick(damaged.lookalikes.len()); damaged.lookalikes[i].1.push(vec![b, a]) }
+            2 => { let i = pick(damaged.lookalikes.len()); damaged.lookalikes.edit(|l| l[i].0 = a) }
+            3 => { let i = pick(damaged.lookalikes.len()); damaged.lookalikes.edit(|l| l[i].1.push(vec![b, a])) }
             4 => { let i = pick(damaged.clauses.len()); damaged.clauses[i].push(above(f64::from(a))) }
             5 => { let i = pick(damaged.clauses.len()); damaged.clauses[i][0].column = b }
             6 => damaged.condition = Some(vec![below(f64::from(b))]),

@@ -158,7 +158,13 @@ fn head(stripped: bool) -> Head {
 
 fn else_bucket(members: Vec<u32>) -> Bucket<u32> {
     let origins = members.iter().map(|_| Origin::Core).collect();
-    Bucket { condition: None, members, origins, clauses: Vec::new(), lookalikes: vec![(0, vec![vec![]])] }
+    Bucket {
+        condition: None,
+        members,
+        origins,
+        clauses: Vec::new(),
+        lookalikes: [(0, vec![vec![]])].into_iter().collect(),
+    }
 }
 
 /// The document, byte by byte: the order of keys and the form of numbers are part of the format.
@@ -173,7 +179,7 @@ fn the_bytes_of_a_file() {
         members: vec![0],
         origins: vec![Origin::Noise],
         clauses: vec![vec![Literal { column: 2, negated: false, test: Test::Threshold(Measure::Tn, 3.0) }]],
-        lookalikes: vec![(0, vec![vec![0], vec![]])],
+        lookalikes: [(0, vec![vec![0], vec![]])].into_iter().collect(),
     };
     writer.layer([first, else_bucket(vec![1])]).unwrap();
     writer.layer(Vec::<Bucket<u32>>::new()).unwrap();
@@ -281,7 +287,7 @@ prop_compose! {
             members: members.iter().map(|member| member.0).collect(),
             origins: members.iter().map(|m| if m.1 { Origin::Core } else { Origin::Noise }).collect(),
             clauses,
-            lookalikes,
+            lookalikes: lookalikes.into_iter().collect(),
         }
     }
 }

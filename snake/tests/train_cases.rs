@@ -40,7 +40,7 @@ fn one_row_is_an_else_that_votes() {
     let layer = trained(&rows(1, |_| (vec![number(1.0)], Target::Class(0))), &small());
     assert_eq!(layer.len(), 1);
     assert_eq!(layer[0].condition, None);
-    assert_eq!(layer[0].lookalikes, [(0, vec![vec![]])]);
+    assert_eq!(layer[0].lookalikes.to_lists(), [(0, vec![vec![]])]);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn one_class_is_one_bucket_in_which_the_first_rows_vote() {
     let layer = trained(&one, &small());
     assert_eq!(layer.len(), 1);
     assert_eq!(layer[0].members.len(), 100);
-    assert_eq!(layer[0].lookalikes.iter().filter(|(_, conditions)| !conditions.is_empty()).count(), 5);
+    assert_eq!(layer[0].lookalikes.iter().filter(|(_, conditions)| conditions.len() > 0).count(), 5);
 }
 
 #[test]

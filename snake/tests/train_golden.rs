@@ -5,7 +5,7 @@
 
 mod support;
 
-use snake::{Profile, Training, UnitBuckets};
+use snake::{Bucket, Profile, Training, UnitBuckets};
 use support::{Rows, Target, Value, check, train};
 
 /// A generator of its own, so that the tables never change.
@@ -42,7 +42,14 @@ fn pinned(rows: &Rows, profile: Profile, expected: &str) {
 
 /// Every number of a bucket in full: floats as Rust prints them, which is exact.
 fn rendering(layer: &UnitBuckets) -> String {
-    layer.iter().map(|bucket| format!("{bucket:?}\n")).collect()
+    let bucket = |Bucket { condition, members, origins, clauses, lookalikes }: &Bucket<u64>| {
+        let lists = lookalikes.to_lists();
+        format!(
+            "Bucket {{ condition: {condition:?}, members: {members:?}, origins: {origins:?}, \
+             clauses: {clauses:?}, lookalikes: {lists:?} }}\n"
+        )
+    };
+    layer.iter().map(bucket).collect()
 }
 
 #[test]

@@ -5,10 +5,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use protocol::Manifest;
 use serde_json::{Map, Value, json};
-use snake::{Label, Model, Predictor, TargetKind, class_metrics, number_metrics};
+use snake::{
+    CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, Label, Model, NumberMetrics,
+    NumberScorer, Predictor, TargetKind,
+};
 use spec::Holdout;
 
 use crate::cli::EvaluateArgs;
+use crate::commands::predict::class_text;
 use crate::exit::Usage;
 use crate::files;
 use crate::model_rows::{for_each_part, read_model};
@@ -19,26 +23,147 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let holdout = args.held_out.as_deref().map(holdout_of).transpose()?;
     let figures = evaluate(&model, &args.csv, holdout.as_ref())?;
     if args.json {
-        outln!("{}", Value::Object(figures))?;
+        outln!("{}", Value::Object(figures.json()))?;
         return Ok(());
     }
-    for (name, value) in figures {
+    for (name, value) in figures.summary() {
         match value.as_f64().filter(|_| !value.is_u64()) {
-            Some(number) => outln!("{name:<10} {number:.4}")?,
-            None => outln!("{name:<10} {value}")?,
+            Some(number) => outln!("{name:<18} {number:.4}")?,
+            None => outln!("{name:<18} {value}")?,
         }
+    }
+    if let Figures::Classes(figures, classes) = &figures {
+        print_confusion(&figures.confusion, classes)?;
+        print_calibration(&figures.calibration)?;
     }
     Ok(())
 }
 
-/// The figures of a model on a file's rows, all or only those held out: `rows`, and what applies of `accuracy`, `auroc`,
-/// `log_loss`, `brier`, `r2`, `rmse`, `mae`.
-pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> Result<Map<String, Value>> {
+/// The figures of a model on rows whose truth is known.
+pub(crate) enum Figures {
+    /// Of classes, with these.
+    Classes(ClassMetrics, Vec<Label>),
+    /// Of a number to be estimated.
+    Number(NumberMetrics),
+}
+
+impl Figures {
+    /// Those that are one number each, by name.
+    pub(crate) fn summary(&self) -> Map<String, Value> {
+        let pairs = match self {
+            Self::Classes(figures, _) => vec![
+                ("rows", json!(figures.rows)),
+                ("rows_without_votes", json!(figures.rows_without_votes)),
+                ("accuracy", json!(figures.accuracy)),
+                ("auroc", json!(figures.auroc)),
+                ("log_loss", json!(figures.log_loss)),
+                ("brier", json!(figures.brier)),
+            ],
+            Self::Number(figures) => vec![
+                ("rows", json!(figures.rows)),
+                ("rows_without_votes", json!(figures.rows_without_votes)),
+                ("r2", json!(figures.r2)),
+                ("rmse", json!(figures.rmse)),
+                ("mae", json!(figures.mae)),
+            ],
+        };
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// All of them.
+    fn json(&self) -> Map<String, Value> {
+        let mut map = self.summary();
+        if let Self::Classes(figures, classes) = self {
+            let confusion = figures.confusion.iter().map(|cell| {
+                let truth = cell.truth.and_then(|class| classes.get(class as usize));
+                let predicted = classes.get(cell.predicted as usize);
+                json!({ "truth": truth, "predicted": predicted, "rows": cell.rows })
+            });
+            map.insert("confusion".into(), confusion.collect());
+            let calibration = bounds(&figures.calibration).map(|(from, to, bin)| {
+                let of_rows = |figure: f64| (bin.rows > 0).then_some(figure);
+                json!({ "from": from, "to": to, "rows": bin.rows,
+                    "mean_predicted": of_rows(bin.mean_predicted), "share_right": of_rows(bin.share_right) })
+            });
+            map.insert("calibration".into(), calibration.collect());
+        }
+        map
+    }
+}
+
+/// The bins of the calibration table with where they begin and end.
+#[allow(clippy::cast_precision_loss)]
+fn bounds(bins: &[CalibrationBin]) -> impl Iterator<Item = (f64, f64, &CalibrationBin)> {
+    let at = |place: usize| place as f64 / CALIBRATION_BINS as f64;
+    bins.iter().enumerate().map(move |(place, bin)| (at(place), at(place + 1), bin))
+}
+
+/// Classes that a matrix is printed for; of more the commonest mistakes are listed.
+const MATRIX_CLASSES: usize = 12;
+
+fn print_confusion(cells: &[Confusion], classes: &[Label]) -> Result<()> {
+    let name = |class: Option<u32>| match class.and_then(|class| classes.get(class as usize)) {
+        Some(label) => short(&class_text(label)),
+        None => "(not known)".to_owned(),
+    };
+    if classes.len() > MATRIX_CLASSES {
+        let mut mistakes: Vec<&Confusion> =
+            cells.iter().filter(|cell| cell.truth != Some(cell.predicted)).collect();
+        mistakes.sort_by_key(|cell| std::cmp::Reverse(cell.rows));
+        outln!(
+            "\ncommonest mistakes{}",
+            if mistakes.is_empty() { ": none" } else { " (truth, predicted, rows)" }
+        )?;
+        for cell in mistakes.iter().take(MATRIX_CLASSES) {
+            outln!("{:>18} {:>18} {:>10}", name(cell.truth), name(Some(cell.predicted)), cell.rows)?;
+        }
+        return Ok(());
+    }
+    let known = (0u32..).take(classes.len());
+    let columns: Vec<String> = known.clone().map(|class| format!("{:>10}", name(Some(class)))).collect();
+    outln!("\n{:<18} {}", "truth \\ predicted", columns.join(" "))?;
+    let unknown = cells.iter().any(|cell| cell.truth.is_none());
+    for truth in known.clone().map(Some).chain(unknown.then_some(None)) {
+        let rows = |class: u32| {
+            let cell = cells.iter().find(|cell| (cell.truth, cell.predicted) == (truth, class));
+            cell.map_or(0, |cell| cell.rows)
+        };
+        let counts: Vec<String> = known
+            .clone()
+            .zip(&columns)
+            .map(|(class, column)| format!("{:>width$}", rows(class), width = column.chars().count()))
+            .collect();
+        outln!("{:<18} {}", name(truth), counts.join(" "))?;
+    }
+    Ok(())
+}
+
+fn print_calibration(bins: &[CalibrationBin]) -> Result<()> {
+    outln!("\n{:<18} {:>10} {:>10} {:>10}", "probability", "rows", "mean", "right")?;
+    for (from, to, bin) in bounds(bins).filter(|(_, _, bin)| bin.rows > 0) {
+        let range = format!("{from:.1} to {to:.1}");
+        outln!("{range:<18} {:>10} {:>10.4} {:>10.4}", bin.rows, bin.mean_predicted, bin.share_right)?;
+    }
+    Ok(())
+}
+
+/// A name that fits a column.
+fn short(name: &str) -> String {
+    const WIDTH: usize = 18;
+    let name: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    if name.chars().count() <= WIDTH {
+        return name;
+    }
+    name.chars().take(WIDTH - 2).chain("..".chars()).collect()
+}
+
+/// Measures a model on a file's rows, all or only those held out. No row is kept.
+pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> Result<Figures> {
     let predictor = Predictor::new(model)?;
     let classes = predictor.classes();
     let wanted = |ordinal| holdout.is_none_or(|holdout| holdout.holds_out(ordinal));
     if model.head.target_kind == TargetKind::Number {
-        let (mut truth, mut estimates, mut without) = (Vec::new(), Vec::new(), 0u64);
+        let mut scorer = NumberScorer::new();
         for_each_part(model, csv, &wanted, &mut |rows| {
             let targets = targets(rows.targets.as_deref(), model, csv)?;
             for ((target, ordinal), prediction) in
@@ -48,50 +173,26 @@ pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> 
                     target.trim().parse().ok().filter(|v: &f64| v.is_finite()).with_context(|| {
                         format!("{}: row {ordinal}: the target {target:?} is not a number", csv.display())
                     })?;
-                match prediction.estimate() {
-                    Some(estimate) => {
-                        truth.push(value);
-                        estimates.push(estimate);
-                    }
-                    None => without += 1,
-                }
+                scorer.add(value, prediction.estimate());
             }
             Ok(())
         })?;
-        let figures = number_metrics(&truth, &estimates).with_context(|| no_rows(csv))?;
-        let mut map = Map::new();
-        map.insert("rows".into(), json!(figures.rows));
-        if without > 0 {
-            map.insert("rows_without_votes".into(), json!(without));
-        }
-        map.insert("r2".into(), json!(figures.r2));
-        map.insert("rmse".into(), json!(figures.rmse));
-        map.insert("mae".into(), json!(figures.mae));
-        return Ok(map);
+        return Ok(Figures::Number(scorer.finish().with_context(|| no_rows(csv))?));
     }
-    let (mut truth, mut shares) = (Vec::new(), Vec::new());
+    let mut scorer = ClassScorer::new(classes.len());
     for_each_part(model, csv, &wanted, &mut |rows| {
         let targets = targets(rows.targets.as_deref(), model, csv)?;
         for (target, prediction) in targets.iter().zip(predictor.predict(&rows.batch)) {
-            truth.push(class_of(target, model.head.target_kind, classes));
-            shares.extend(
-                (0u32..).take(classes.len()).map(|class| prediction.probability(class, classes.len())),
-            );
+            scorer.add(class_of(target, model.head.target_kind, classes), &prediction);
         }
         Ok(())
     })?;
-    let figures = class_metrics(&truth, &shares, classes.len()).with_context(|| no_rows(csv))?;
-    let mut map = Map::new();
-    map.insert("rows".into(), json!(figures.rows));
-    map.insert("accuracy".into(), json!(figures.accuracy));
-    map.insert("auroc".into(), json!(figures.auroc));
-    map.insert("log_loss".into(), json!(figures.log_loss));
-    map.insert("brier".into(), json!(figures.brier));
-    Ok(map)
+    let figures = scorer.finish().with_context(|| no_rows(csv))?;
+    Ok(Figures::Classes(figures, classes.to_vec()))
 }
 
 fn no_rows(csv: &Path) -> String {
-    format!("{}: has no rows to evaluate on", csv.display())
+    format!("{}: has no rows to evaluate on, or none with a vote", csv.display())
 }
 
 fn targets<'t>(targets: Option<&'t [String]>, model: &Model, csv: &Path) -> Result<&'t [String]> {
@@ -104,8 +205,8 @@ fn targets<'t>(targets: Option<&'t [String]>, model: &Model, csv: &Path) -> Resu
     })
 }
 
-/// The position of a cell's class; one that the model doesn't know is beyond all of them.
-fn class_of(cell: &str, kind: TargetKind, classes: &[Label]) -> u32 {
+/// The position of a cell's class; `None` for one that the model doesn't know.
+fn class_of(cell: &str, kind: TargetKind, classes: &[Label]) -> Option<u32> {
     let label = match (kind, cell.trim()) {
         (TargetKind::Binary, "True" | "true") => Some(Label::Integer(1)),
         (TargetKind::Binary, "False" | "false") => Some(Label::Integer(0)),
@@ -117,7 +218,7 @@ fn class_of(cell: &str, kind: TargetKind, classes: &[Label]) -> u32 {
         _ => Some(Label::Text(cell.to_owned())),
     };
     let place = label.and_then(|label| classes.binary_search_by(|class| class.class_order(&label)).ok());
-    place.and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX)
+    place.and_then(|place| u32::try_from(place).ok())
 }
 
 /// What a run file or a manifest holds out.
@@ -154,11 +255,12 @@ mod tests {
             (r#"{ "b": 2, "a": 1 }"#, r#"{"a":1,"b":2}"#),
         ] {
             let found = class_of(cell, TargetKind::Json, &classes);
-            assert_eq!(classes.get(found as usize), json(&[class]).first(), "{cell}");
+            assert_eq!(classes.get(found.unwrap() as usize), json(&[class]).first(), "{cell}");
         }
-        assert_eq!(class_of("blue", TargetKind::Json, &classes), u32::MAX);
+        assert_eq!(class_of("blue", TargetKind::Json, &classes), None);
         let binary = [Label::Integer(0), Label::Integer(1)];
-        for (cell, class) in [("1", 1), ("True", 1), ("false", 0), ("2", u32::MAX), ("", u32::MAX)] {
+        for (cell, class) in [("1", Some(1)), ("True", Some(1)), ("false", Some(0)), ("2", None), ("", None)]
+        {
             assert_eq!(class_of(cell, TargetKind::Binary, &binary), class, "{cell}");
         }
     }

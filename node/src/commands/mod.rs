@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod audit;
 pub(crate) mod coordinate;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;

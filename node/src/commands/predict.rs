@@ -8,20 +8,31 @@ use snake::{Label, Model, Prediction, Predictor, TargetKind};
 
 use crate::cli::{OutputFormat, PredictArgs};
 use crate::model_rows::{for_each_part, read_model};
+use crate::timings::Timings;
 
 pub(crate) fn run(args: &PredictArgs) -> Result<()> {
-    let model = read_model(&args.model)?;
-    let predictor = Predictor::new(&model)?;
+    let mut timings = Timings::start();
+    let model = timings.time("reading_model", || read_model(&args.model))?;
+    let predictor = timings.time("compiling", || Predictor::new(&model))?;
+    let mut predicted = 0u64;
     let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     let mut printer = Printer::new(&model, predictor.classes(), args.format);
     printer.head(&mut out)?;
     for_each_part(&model, &args.csv, &|_| true, &mut |rows| {
-        for (ordinal, prediction) in rows.ordinals.iter().zip(predictor.predict(&rows.batch)) {
+        let predictions = timings.time("predicting", || predictor.predict(&rows.batch));
+        for (ordinal, prediction) in rows.ordinals.iter().zip(predictions) {
+            predicted += 1;
             printer.line(&mut out, *ordinal, &prediction)?;
         }
         Ok(())
     })?;
-    Ok(out.flush()?)
+    out.flush()?;
+    if args.timings {
+        timings.note_peak_memory("peak_memory");
+        timings.note("rows", predicted);
+        eprintln!("{}", timings.line());
+    }
+    Ok(())
 }
 
 /// Writes predictions as they are to be read: probabilities for classes, an estimate with its candle for numbers.

@@ -271,9 +271,10 @@ fn summarise(
         let model = read_model(&args.out)?;
         let figures = evaluate(&model, part, Some(&holdout_of(&args.file)?))?;
         let figures: Vec<String> = figures
+            .summary()
             .iter()
             .filter_map(|(name, value)| {
-                value.as_f64().filter(|_| name != "rows").map(|v| format!("{name} {v:.4}"))
+                value.as_f64().filter(|_| !name.starts_with("rows")).map(|v| format!("{name} {v:.4}"))
             })
             .collect();
         outln!("held out    {} rows: {}", published.summary.held_out, figures.join(", "))?;

@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,28 +12,37 @@ use spec::{AssembleError, Census, DataSpec, LocalUnits, MissingUnit, assemble, m
 use crate::cli::TrainArgs;
 use crate::files;
 use crate::run_files::Operated;
+use crate::timings::Timings;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
-    let start = Instant::now();
+    let mut timings = Timings::start();
     files::check_place(&args.out)?;
     let operated = Operated::read(&args.file)?;
     let progress = spinner();
-    let published = operated.publish(&|text| progress.set_message(text))?;
+    let published = timings.time("publishing", || operated.publish(&|text| progress.set_message(text)))?;
     if let Some(reason) = &published.summary.degraded {
         progress.suspend(|| eprintln!("{reason}"));
     }
     let spec = &published.spec;
-    let units = train(&operated, spec, threads(args.threads.or(operated.file.volunteer.threads)), &progress)?;
+    let threads = threads(args.threads.or(operated.file.volunteer.threads));
+    let units = train(&operated, spec, threads, &progress, &mut timings)?;
+    timings.note_peak_memory("peak_memory_trained");
     progress.set_message("writing the model");
-    write(&operated, spec, units, args)?;
+    timings.time("writing", || write(&operated, spec, units, args))?;
     progress.finish_and_clear();
     let rows: u64 = spec.shards.iter().map(|shard| shard.rows).sum();
     eprintln!(
         "{}: {} layers over {rows} rows in {:.1} s",
         args.out.display(),
         spec.training.layers,
-        start.elapsed().as_secs_f64()
+        timings.elapsed().as_secs_f64()
     );
+    if args.timings {
+        timings.note_peak_memory("peak_memory");
+        timings.note("rows", rows);
+        timings.note("threads", threads);
+        eprintln!("{}", timings.line());
+    }
     Ok(())
 }
 
@@ -51,20 +60,35 @@ pub(crate) fn spinner() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style)
 }
 
-fn train(operated: &Operated, spec: &DataSpec, threads: usize, progress: &ProgressBar) -> Result<LocalUnits> {
+/// Trains all units. Phases: `reading` the shards' tables, and `training`, which begins with what is counted once per table.
+fn train(
+    operated: &Operated,
+    spec: &DataSpec,
+    threads: usize,
+    progress: &ProgressBar,
+    timings: &mut Timings,
+) -> Result<LocalUnits> {
     let cancel = Cancel::new();
     let description = &operated.file.settings.source;
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("the training threads")?;
+    let mut reading = Duration::ZERO;
     let mut shard = |path: u32| -> Result<Arc<snake::Table>> {
         progress.set_message(format!("reading the shard of path {path}"));
+        let start = Instant::now();
         let mut tables = materialise(spec, description, &operated.source, &[path], &cancel)?;
+        reading += start.elapsed();
         tables.pop().map(Arc::new).context("no shard came out")
     };
     let mut told = |done: spec::UnitDone| {
         progress.set_message(format!("trained {} of {} units", done.done, done.total));
     };
-    Ok(pool.install(|| train_locally(spec, &mut shard, &mut told, &cancel))?)
+    let start = Instant::now();
+    let units = pool.install(|| train_locally(spec, &mut shard, &mut told, &cancel))?;
+    let both = start.elapsed();
+    timings.add("reading", reading);
+    timings.add("training", both.saturating_sub(reading));
+    Ok(units)
 }
 
 fn write(operated: &Operated, spec: &DataSpec, mut units: LocalUnits, args: &TrainArgs) -> Result<()> {

@@ -65,12 +65,12 @@ broken! {
     a_kind_never_emitted: |b| b[1].clauses[0][0].test = Test::Threshold(Measure::Nmg, 1.0) => ReportFault::Literal { .. },
     a_number_that_is_not_finite: |b| b[1].clauses[0][0] = number(1, f64::INFINITY, true) => ReportFault::Literal { .. },
     an_origin_too_few: |b| b[1].origins.truncate(3) => ReportFault::Lengths { bucket: 1, members: 4, origins: 3, .. },
-    a_lookalike_too_few: |b| drop(b[1].lookalikes.pop()) => ReportFault::Lengths { lookalikes: 3, .. },
+    a_lookalike_too_few: |b| b[1].lookalikes.edit(|l| drop(l.pop())) => ReportFault::Lengths { lookalikes: 3, .. },
     no_core_member: |b| b[0].origins.fill(Origin::Noise) => ReportFault::NoCore { bucket: 0 },
     core_after_noise: |b| {
         b[1].members.push(9);
         b[1].origins.push(Origin::Core);
-        b[1].lookalikes.push((4, vec![vec![1]]));
+        b[1].lookalikes.edit(|l| l.push((4, vec![vec![1]])));
     } => ReportFault::Order { bucket: 1, member: 4 },
     members_out_of_order: |b| b[1].members.swap(0, 1) => ReportFault::Order { bucket: 1, member: 1 },
     a_member_twice: |b| b[0].members[1] = 1 => ReportFault::Order { bucket: 0, member: 1 },
@@ -80,24 +80,24 @@ broken! {
     noise_in_the_first_bucket: |b| {
         b[0].members.push(7);
         b[0].origins.push(Origin::Noise);
-        b[0].lookalikes.push((2, vec![]));
+        b[0].lookalikes.edit(|l| l.push((2, vec![])));
     } => ReportFault::Noise { bucket: 0, member: 2, ordinal: 7 },
     a_missing_row: |b| {
         b[0].members.pop();
         b[0].origins.pop();
-        b[0].lookalikes.pop();
+        b[0].lookalikes.edit(|l| drop(l.pop()));
         b[1].members[3] = 1;
     } => ReportFault::Missing { ordinal: 3 },
     an_empty_clause: |b| b[1].clauses[0].clear() => ReportFault::EmptyClause { bucket: 1, clause: 0 },
     a_clause_nobody_uses: |b| b[1].clauses.push(vec![word("z", true)]) => ReportFault::UnusedClause { bucket: 1, clause: 3 },
-    a_clause_that_is_not_there: |b| b[1].lookalikes[0].1[0][0] = 3 => ReportFault::NoSuchClause { bucket: 1, member: 0, clause: 3 },
-    a_clause_under_two_classes: |b| b[1].lookalikes[1].1.push(vec![2]) => ReportFault::TwoClasses { bucket: 1, member: 1, clause: 2 },
-    an_entry_for_another_member: |b| b[1].lookalikes[2].0 = 3 => ReportFault::Lookalike { bucket: 1, member: 2, found: 3 },
-    a_member_without_a_clause: |b| b[1].lookalikes[2].1.clear() => ReportFault::NoClause { bucket: 1, member: 2 },
-    a_member_that_always_votes: |b| b[1].lookalikes[2].1.push(vec![]) => ReportFault::NoClause { bucket: 1, member: 2 },
+    a_clause_that_is_not_there: |b| b[1].lookalikes.edit(|l| l[0].1[0][0] = 3) => ReportFault::NoSuchClause { bucket: 1, member: 0, clause: 3 },
+    a_clause_under_two_classes: |b| b[1].lookalikes.edit(|l| l[1].1.push(vec![2])) => ReportFault::TwoClasses { bucket: 1, member: 1, clause: 2 },
+    an_entry_for_another_member: |b| b[1].lookalikes.edit(|l| l[2].0 = 3) => ReportFault::Lookalike { bucket: 1, member: 2, found: 3 },
+    a_member_without_a_clause: |b| b[1].lookalikes.edit(|l| l[2].1.clear()) => ReportFault::NoClause { bucket: 1, member: 2 },
+    a_member_that_always_votes: |b| b[1].lookalikes.edit(|l| l[2].1.push(vec![])) => ReportFault::NoClause { bucket: 1, member: 2 },
     clauses_in_a_bucket_of_one_class: |b| b[0].clauses.push(vec![word("z", true)]) => ReportFault::OneClassClauses { bucket: 0 },
-    nobody_votes: |b| b[0].lookalikes[0].1.clear() => ReportFault::OneClassVotes { bucket: 0 },
-    one_votes_twice: |b| b[0].lookalikes[0].1.push(vec![]) => ReportFault::OneClassVotes { bucket: 0 },
+    nobody_votes: |b| b[0].lookalikes.edit(|l| l[0].1.clear()) => ReportFault::OneClassVotes { bucket: 0 },
+    one_votes_twice: |b| b[0].lookalikes.edit(|l| l[0].1.push(vec![])) => ReportFault::OneClassVotes { bucket: 0 },
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_report_that_unfolds_is_stopped() {
         members: vec![0],
         origins: vec![Origin::Core],
         clauses: vec![vec![quote; 50]; 400],
-        lookalikes: vec![(0, vec![])],
+        lookalikes: [(0, vec![])].into_iter().collect(),
     };
     let bytes = encode_report(&[many]).unwrap();
     assert!(bytes.len() < 25_000);
@@ -145,8 +145,8 @@ fn what_training_never_makes_is_not_written() {
     broken(|bucket| bucket.members[0] = 4, "ascending");
     broken(|bucket| bucket.origins[0] = Origin::Noise, "core member stands after");
     broken(|bucket| bucket.origins.truncate(1), "one origin per member");
-    broken(|bucket| drop(bucket.lookalikes.pop()), "one entry of lookalikes");
-    broken(|bucket| bucket.lookalikes.swap(0, 1), "order of its members");
+    broken(|bucket| bucket.lookalikes.edit(|l| drop(l.pop())), "one entry of lookalikes");
+    broken(|bucket| bucket.lookalikes.edit(|l| l.swap(0, 1)), "order of its members");
     broken(|bucket| bucket.clauses[0].push(number(1, f64::NAN, false)), "not finite");
     broken(
         |bucket| bucket.clauses[0].push(word(&"x".repeat(2 << 20), false)),

@@ -160,7 +160,7 @@ pub fn buckets() -> Vec<Bucket<u64>> {
             members: vec![1, 3],
             origins: vec![Origin::Core, Origin::Core],
             clauses: vec![],
-            lookalikes: vec![(0, vec![vec![]]), (1, vec![])],
+            lookalikes: [(0, vec![vec![]]), (1, vec![])].into_iter().collect(),
         },
         Bucket {
             condition: Some(vec![path]),
@@ -171,12 +171,14 @@ pub fn buckets() -> Vec<Bucket<u64>> {
                 vec![word("y", true)],
                 vec![number(1, 2.25, false)],
             ],
-            lookalikes: vec![
+            lookalikes: [
                 (0, vec![vec![1], vec![2]]),
                 (1, vec![vec![0]]),
                 (2, vec![vec![2]]),
                 (3, vec![vec![1]]),
-            ],
+            ]
+            .into_iter()
+            .collect(),
         },
     ]
 }

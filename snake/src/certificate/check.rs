@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Breach, Certificate};
-use crate::bucket::{Bucket, Origin, VoteCondition};
+use crate::bucket::{Bucket, Origin};
 use crate::literal::{Clause, Literal};
+use crate::lookalikes::{Conditions, Lookalikes};
 use crate::program::{Bound, Program, Tests};
 use crate::table::Column;
 
@@ -39,7 +40,7 @@ pub(super) struct Local<'a> {
     members: Vec<u32>,
     origins: &'a [Origin],
     clauses: &'a [Clause],
-    lookalikes: &'a [(u32, Vec<VoteCondition>)],
+    lookalikes: &'a Lookalikes,
 }
 
 impl<'a> Local<'a> {
@@ -91,7 +92,7 @@ pub(super) fn training_order(ground: &Ground<'_>, buckets: &[Local<'_>]) -> Resu
             return Err(Breach::MemberOrder { bucket: bucket.place });
         }
         let all = bucket.lookalikes.len() == bucket.members.len();
-        if !all || (0_u32..).zip(bucket.lookalikes).any(|(position, entry)| entry.0 != position) {
+        if !all || (0_u32..).zip(bucket.lookalikes.iter()).any(|(position, entry)| entry.0 != position) {
             return Err(Breach::LookalikeOrder { bucket: bucket.place });
         }
     }
@@ -238,9 +239,9 @@ fn clauses(
 ) -> Result<(), Breach> {
     let place = bucket.place;
     let mut listed: Vec<Vec<u32>> = vec![Vec::new(); bucket.clauses.len()];
-    for (position, conditions) in bucket.lookalikes {
-        let Some(row) = bucket.members.get(*position as usize) else { continue };
-        for clause in conditions.iter().flatten() {
+    for (position, conditions) in bucket.lookalikes.iter() {
+        let Some(row) = bucket.members.get(position as usize) else { continue };
+        for clause in conditions.flatten() {
             if let Some(rows) = listed.get_mut(*clause as usize) {
                 rows.push(*row);
             }
@@ -286,26 +287,26 @@ fn clauses(
 /// Invariant 5.
 fn votes(ground: &Ground<'_>, bucket: &Local<'_>) -> Result<(), Breach> {
     let place = bucket.place;
-    let mut conditions: Vec<&[VoteCondition]> = vec![&[]; bucket.members.len()];
-    for (position, listed) in bucket.lookalikes {
-        if let Some(entry) = conditions.get_mut(*position as usize) {
+    let mut conditions = vec![Conditions::none(bucket.lookalikes); bucket.members.len()];
+    for (position, listed) in bucket.lookalikes.iter() {
+        if let Some(entry) = conditions.get_mut(position as usize) {
             *entry = listed;
         }
     }
     let mut classes = bucket.members.iter().map(|row| ground.class(*row));
     let first = classes.next();
     let several = classes.any(|class| Some(class) != first);
-    let anybody = conditions.iter().any(|listed| listed.iter().any(Vec::is_empty));
+    let anybody = conditions.iter().any(|listed| listed.clone().any(<[u32]>::is_empty));
     for (row, listed) in bucket.members.iter().zip(&conditions) {
         let row = ground.name(*row);
-        if several && listed.iter().any(Vec::is_empty) {
+        if several && listed.clone().any(<[u32]>::is_empty) {
             return Err(Breach::AlwaysVotes { bucket: place, row });
         }
-        if several && listed.is_empty() {
+        if several && listed.len() == 0 {
             return Err(Breach::NoClause { bucket: place, row });
         }
         // A member's own clauses are false on it, so that a member with a condition votes for itself.
-        if !several && !anybody && listed.is_empty() {
+        if !several && !anybody && listed.len() == 0 {
             return Err(Breach::NoVote { bucket: place, row });
         }
     }

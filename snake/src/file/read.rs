@@ -9,8 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::Value as Json;
 
 use crate::batch::{RowBatch, RowBatchBuilder};
-use crate::bucket::{Bucket, Origin, VoteCondition};
+use crate::bucket::{Bucket, Origin};
 use crate::literal::{Clause, Literal};
+use crate::lookalikes::{Lookalikes, VoteCondition};
 use crate::model::{FORMAT_VERSION, Head, Layer, Model, ModelError};
 use crate::schema::{Feature, FeatureKind, Label, TargetKind};
 use crate::value::{Value, from_json};
@@ -190,24 +191,24 @@ struct FileBucket {
     #[serde(default)]
     origins: Option<Vec<Origin>>,
     clauses: Vec<Clause>,
-    lookalikes: Lookalikes,
+    lookalikes: FileLookalikes,
 }
 
 /// Lookalike entries in the order of the file, which is the order of votes.
-struct Lookalikes(Vec<(u32, Vec<VoteCondition>)>);
+struct FileLookalikes(Lookalikes);
 
-impl<'de> Deserialize<'de> for Lookalikes {
+impl<'de> Deserialize<'de> for FileLookalikes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries;
         impl<'de> Visitor<'de> for Entries {
-            type Value = Lookalikes;
+            type Value = FileLookalikes;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("lookalikes: {\"position in members\": [[clause position, ..], ..], ..}")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lookalikes, A::Error> {
-                let mut entries = Vec::new();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileLookalikes, A::Error> {
+                let mut entries = Lookalikes::new();
                 while let Some(key) = map.next_key::<String>()? {
                     let position = key.parse().ok().filter(|position: &u32| position.to_string() == key);
                     let Some(position) = position else {
@@ -215,12 +216,39 @@ impl<'de> Deserialize<'de> for Lookalikes {
                             "the lookalike key {key:?} is no position in the members"
                         )));
                     };
-                    entries.push((position, map.next_value()?));
+                    entries.begin(position);
+                    map.next_value_seed(EntryConditions(&mut entries))?;
                 }
-                Ok(Lookalikes(entries))
+                Ok(FileLookalikes(entries))
             }
         }
         deserializer.deserialize_map(Entries)
+    }
+}
+
+/// The conditions of one entry, added to those before.
+struct EntryConditions<'a>(&'a mut Lookalikes);
+
+impl<'de> DeserializeSeed<'de> for EntryConditions<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for EntryConditions<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("conditions: [[clause position, ..], ..]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(condition) = list.next_element::<VoteCondition>()? {
+            self.0.push(&condition);
+        }
+        Ok(())
     }
 }
 

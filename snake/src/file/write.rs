@@ -6,8 +6,9 @@ use std::io::Write;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::bucket::{Bucket, Origin, VoteCondition};
+use crate::bucket::{Bucket, Origin};
 use crate::literal::{Clause, Literal};
+use crate::lookalikes::Lookalikes;
 use crate::model::{BucketFault, FORMAT_VERSION, Head, Model, ModelError, check_layer};
 use crate::schema::{FeatureKind, Label, TargetKind};
 use crate::value::Value;
@@ -261,7 +262,7 @@ struct FileBucket<'a> {
     members: &'a [u32],
     origins: &'a [Origin],
     clauses: &'a [Clause],
-    lookalikes: Lookalikes<'a>,
+    lookalikes: FileLookalikes<'a>,
 }
 
 impl<'a> FileBucket<'a> {
@@ -271,15 +272,15 @@ impl<'a> FileBucket<'a> {
             members: &bucket.members,
             origins: &bucket.origins,
             clauses: &bucket.clauses,
-            lookalikes: Lookalikes(&bucket.lookalikes),
+            lookalikes: FileLookalikes(&bucket.lookalikes),
         }
     }
 }
 
-struct Lookalikes<'a>(&'a [(u32, Vec<VoteCondition>)]);
+struct FileLookalikes<'a>(&'a Lookalikes);
 
-impl Serialize for Lookalikes<'_> {
+impl Serialize for FileLookalikes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(position, conditions)| (position, conditions)))
+        serializer.collect_map(self.0.iter())
     }
 }

@@ -75,14 +75,14 @@ impl Link {
         let mut known: HashMap<&[u32], u32> = HashMap::new();
         let mut votes: Vec<Condition> = Vec::new();
         let mut entries = Vec::new();
-        for (entry, (position, conditions)) in (0_u32..).zip(&bucket.lookalikes) {
-            let member = bucket.members.get(*position as usize);
+        for (entry, (position, conditions)) in (0_u32..).zip(bucket.lookalikes.iter()) {
+            let member = bucket.members.get(position as usize);
             let Some(class) = member.and_then(|member| class_of.get(*member as usize)).copied() else {
                 continue;
             };
             for (condition, clauses) in (0_u32..).zip(conditions) {
                 let shared = *known.entry(clauses).or_insert_with(|| {
-                    votes.push(Condition { clauses: clauses.clone(), weights: Vec::new() });
+                    votes.push(Condition { clauses: clauses.to_vec(), weights: Vec::new() });
                     (votes.len() - 1) as u32
                 });
                 entries.push(Entry { class, entry, condition, shared });

@@ -12,9 +12,9 @@ use super::error::TrainError;
 use super::local::Local;
 use super::prepared::Prepared;
 use crate::bits;
-use crate::bucket::VoteCondition;
 use crate::cancel::Cancel;
 use crate::literal::Clause;
+use crate::lookalikes::Lookalikes;
 use crate::stream::Stream;
 
 /// Where the target is a number: one in this many members, on either side, counts as near.
@@ -24,8 +24,8 @@ const NEAR: usize = 10;
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Votes {
     pub(super) clauses: Vec<Clause>,
-    /// Per member.
-    pub(super) conditions: Vec<Vec<VoteCondition>>,
+    /// One entry per member.
+    pub(super) lookalikes: Lookalikes,
 }
 
 /// Room to build clauses in, used for one bucket after another.
@@ -44,6 +44,8 @@ pub(super) struct Workshop<'a> {
     own: Vec<u64>,
     others: Vec<u64>,
     open: Vec<u64>,
+    /// (member, clause): the clauses that each member makes false.
+    consequences: Vec<(u32, u32)>,
     clause: Draftsman,
 }
 
@@ -92,6 +94,7 @@ impl<'a> Workshop<'a> {
             own: Vec::new(),
             others: Vec::new(),
             open: Vec::new(),
+            consequences: Vec::new(),
             clause: Draftsman::default(),
         }
     }
@@ -111,7 +114,8 @@ impl<'a> Workshop<'a> {
         self.local.begin(self.by_class.iter().map(|&(_, _, row)| row));
         let members = self.by_class.len();
         let words = bits::words(members);
-        let mut votes = Votes { clauses: Vec::new(), conditions: vec![Vec::new(); members] };
+        let mut votes = Votes::default();
+        self.consequences.clear();
         let mut from = 0;
         while let Some(&(class, ..)) = self.by_class.get(from) {
             let to = from + self.by_class[from..].partition_point(|&(other, ..)| other == class);
@@ -123,7 +127,22 @@ impl<'a> Workshop<'a> {
             self.clauses_of_class(&mut votes, stream)?;
             from = to;
         }
+        votes.lookalikes = self.lookalikes(members);
         Ok(votes)
+    }
+
+    /// Per member its clauses, ascending, each as a condition of its own.
+    fn lookalikes(&mut self, members: usize) -> Lookalikes {
+        self.consequences.sort_unstable();
+        let mut lookalikes = Lookalikes::with_capacity(members, self.consequences.len());
+        let mut listed = self.consequences.iter().peekable();
+        for member in (0_u32..).take(members) {
+            lookalikes.begin(member);
+            while let Some((_, clause)) = listed.next_if(|(of, _)| *of == member) {
+                lookalikes.push(&[*clause]);
+            }
+        }
+        lookalikes
     }
 
     fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
@@ -136,7 +155,7 @@ impl<'a> Workshop<'a> {
             let index = votes.clauses.len() as u32;
             votes.clauses.push(self.clause.drafts.iter().map(|draft| draft.literal(self.prepared)).collect());
             for place in bits::members(&self.clause.consequence) {
-                votes.conditions[self.by_class[place].1 as usize].push(vec![index]);
+                self.consequences.push((self.by_class[place].1, index));
             }
             bits::remove_all(&mut self.open, &self.clause.consequence);
             left = bits::count(&self.open);

@@ -8,6 +8,7 @@ use super::clauses::{Votes, Workshop};
 use super::draft::Draft;
 use super::error::TrainError;
 use crate::bucket::{Bucket, Origin, UnitBuckets};
+use crate::lookalikes::Lookalikes;
 
 /// A slice that is not divided further.
 pub(super) struct Leaf<'a> {
@@ -63,7 +64,7 @@ impl Leaf<'_> {
             origins: core.chain(std::iter::repeat_n(Origin::Noise, link.noise.len())).collect(),
             members,
             clauses: votes.clauses,
-            lookalikes: (0..).zip(votes.conditions).collect(),
+            lookalikes: votes.lookalikes,
         })
     }
 }
@@ -73,13 +74,14 @@ fn first_vote(members: &[u64], most: usize) -> Votes {
     let mut ordinals = members.to_vec();
     ordinals.sort_unstable();
     let beyond = ordinals.get(most).copied();
-    let conditions = members
-        .iter()
-        .map(
-            |&member| if beyond.is_none_or(|beyond| member < beyond) { vec![Vec::new()] } else { Vec::new() },
-        )
-        .collect();
-    Votes { clauses: Vec::new(), conditions }
+    let mut lookalikes = Lookalikes::new();
+    for (position, &member) in (0..).zip(members) {
+        lookalikes.begin(position);
+        if beyond.is_none_or(|beyond| member < beyond) {
+            lookalikes.push(&[]);
+        }
+    }
+    Votes { clauses: Vec::new(), lookalikes }
 }
 
 #[cfg(test)]
@@ -90,7 +92,8 @@ mod tests {
     fn the_lowest_ordinals_vote() {
         let always: Vec<Vec<u32>> = vec![vec![]];
         let votes = first_vote(&[4, 8, 9, 1, 5], 3);
-        assert_eq!(votes.conditions, [always.clone(), vec![], vec![], always.clone(), always]);
-        assert!(first_vote(&[4, 8], 3).conditions.iter().all(|conditions| conditions.len() == 1));
+        let lists = [always.clone(), vec![], vec![], always.clone(), always];
+        assert_eq!(votes.lookalikes.to_lists(), (0..).zip(lists).collect::<Vec<_>>());
+        assert_eq!(first_vote(&[4, 8], 3).lookalikes.conditions(), 2);
     }
 }

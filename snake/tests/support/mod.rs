@@ -135,7 +135,7 @@ pub(crate) fn check(rows: &Rows, training: &Training, prefix: &[Literal], layer:
             }
             seen
         });
-        let positions: Vec<u32> = bucket.lookalikes.iter().map(|(member, _)| *member).collect();
+        let positions: Vec<u32> = bucket.lookalikes.iter().map(|(member, _)| member).collect();
         assert_eq!(positions, (0..bucket.members.len() as u32).collect::<Vec<_>>());
         if classes.len() == 1 {
             one_class(training, bucket);
@@ -182,18 +182,20 @@ fn one_class(training: &Training, bucket: &Bucket<u64>) {
     let mut ordinals = bucket.members.clone();
     ordinals.sort_unstable();
     let voting: BTreeSet<u64> = ordinals.into_iter().take(training.bucket as usize).collect();
-    for (member, conditions) in &bucket.lookalikes {
+    for (member, conditions) in bucket.lookalikes.iter() {
+        let conditions: Vec<_> = conditions.collect();
         let expected: Vec<Vec<u32>> =
-            if voting.contains(&bucket.members[*member as usize]) { vec![vec![]] } else { vec![] };
-        assert_eq!(*conditions, expected);
+            if voting.contains(&bucket.members[member as usize]) { vec![vec![]] } else { vec![] };
+        assert_eq!(conditions, expected);
     }
 }
 
 fn clauses(rows: &Rows, bucket: &Bucket<u64>) {
     let mut used = vec![false; bucket.clauses.len()];
-    for (_, conditions) in &bucket.lookalikes {
+    for (_, conditions) in bucket.lookalikes.iter() {
+        let conditions: Vec<_> = conditions.collect();
         assert!(!conditions.is_empty(), "every member votes");
-        for condition in conditions {
+        for condition in &conditions {
             assert_eq!(condition.len(), 1, "a condition is one clause");
             used[condition[0] as usize] = true;
         }
@@ -204,7 +206,7 @@ fn clauses(rows: &Rows, bucket: &Bucket<u64>) {
         let holders: Vec<bool> = bucket
             .lookalikes
             .iter()
-            .map(|(_, conditions)| conditions.iter().any(|condition| condition.contains(&(index as u32))))
+            .map(|(_, mut conditions)| conditions.any(|condition| condition.contains(&(index as u32))))
             .collect();
         let class =
             bucket.members.iter().zip(&holders).find(|(_, holds)| **holds).map(|(&m, _)| rows.target(m));

@@ -136,10 +136,10 @@ pub(crate) fn votes(layer: &[Bucket<u64>], cells: &[Cell<'_>], mut vote: impl Fn
     let bucket = &layer[walk(layer, cells)];
     let falsified: Vec<bool> =
         bucket.clauses.iter().map(|clause| !clause.iter().any(|literal| holds(literal, cells))).collect();
-    for (member, conditions) in &bucket.lookalikes {
+    for (member, conditions) in bucket.lookalikes.iter() {
         for condition in conditions {
             if condition.iter().all(|&clause| falsified[clause as usize]) {
-                vote(bucket.members[*member as usize]);
+                vote(bucket.members[member as usize]);
             }
         }
     }

@@ -2,8 +2,11 @@
 //!
 //! Class by class: while members of the class are open, take one and build a clause that is false on it and true on
 //! every member of the other classes. All members of the class on which the clause is false are its consequence: each
-//! gets the clause as a condition of its own. Since a clause is an OR, its truth on the whole bucket is the union of
-//! its literals' sets, and what stands in the bucket about it is read off these sets: nothing is assumed.
+//! gets the clause as a condition of its own, and is open no more. This is repeated until every member has as many
+//! clauses as a wide lookahead asks for: more rules that differ, for a smoother vote.
+//!
+//! Since a clause is an OR, its truth on the whole bucket is the union of its literals' sets, and what stands in the
+//! bucket about it is read off these sets: nothing is assumed.
 
 use std::ops::Range;
 
@@ -20,6 +23,19 @@ use crate::stream::Stream;
 
 /// Where the target is a number: one in this many members, on either side, counts as near.
 const NEAR: usize = 10;
+
+/// Candidates per literal for every clause that a member has at least, and the most clauses that are asked for this
+/// way: a model's size is bounded whatever the lookahead.
+const LOOKAHEAD_PER_CLAUSE: u32 = 5;
+const MOST_CLAUSES: u32 = 5;
+
+/// How many clauses every member of a bucket of several classes has at least.
+///
+/// It grows with the lookahead, the one setting that says how much work a clause is worth: so a quick training stays
+/// quick.
+fn least_clauses(lookahead: u32) -> u32 {
+    (lookahead / LOOKAHEAD_PER_CLAUSE).clamp(1, MOST_CLAUSES)
+}
 
 /// What the members of a bucket vote by.
 #[derive(Debug, Default, PartialEq)]
@@ -42,11 +58,13 @@ pub(super) struct Workshop<'a> {
     by_class: Vec<(u32, u32, u32)>,
     /// Where the blocks of the class at hand start and end.
     blocks: Range<usize>,
-    /// Members of the class at hand, those of the others, and those of the class without a clause.
+    /// Members of the class at hand, those of the others, and those of the class that need another clause.
     own: Vec<u64>,
     others: Vec<u64>,
     open: Vec<u64>,
     open_sums: Vec<u32>,
+    /// By place in `by_class`, how many clauses a member has.
+    have: Vec<u32>,
     /// (member, clause): the clauses that each member makes false.
     consequences: Vec<(u32, u32)>,
     /// The clauses of these by member, and where each member's end.
@@ -103,6 +121,7 @@ impl<'a> Workshop<'a> {
             others: Vec::new(),
             open: Vec::new(),
             open_sums: Vec::new(),
+            have: Vec::new(),
             consequences: Vec::new(),
             dealt: Vec::new(),
             ends: Vec::new(),
@@ -127,6 +146,8 @@ impl<'a> Workshop<'a> {
         let words = bits::words(members);
         let mut votes = Votes::default();
         self.consequences.clear();
+        self.have.clear();
+        self.have.resize(members, 0);
         let mut from = 0;
         while let Some(&(class, ..)) = self.by_class.get(from) {
             let to = from + self.by_class[from..].partition_point(|&(other, ..)| other == class);
@@ -170,20 +191,33 @@ impl<'a> Workshop<'a> {
         lookalikes
     }
 
+    /// Round after round, each until every member of the class has one clause more.
     fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
-        self.open.clone_from(&self.own);
+        for least in 1..=least_clauses(self.lookahead) {
+            clear(&mut self.open, self.own.len());
+            for place in bits::members(&self.own).filter(|&place| self.have[place] < least) {
+                bits::insert(&mut self.open, place);
+            }
+            self.clauses_of_open(votes, stream)?;
+        }
+        Ok(())
+    }
+
+    fn clauses_of_open(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
         self.open_sums.resize(self.open.len(), 0);
         let mut left = bits::sum_up(&self.open, &mut self.open_sums);
         while let Some(target) = bits::nth(&self.open, &self.open_sums, stream.below(left)) {
             self.cover(target, stream)?;
             self.prune();
-            #[allow(clippy::cast_possible_truncation)] // at most one clause per member
+            #[allow(clippy::cast_possible_truncation)]
+            // a few clauses per member at most, and memory ends before
             let index = votes.clauses.len() as u32;
             votes.clauses.push({
                 let quotes = &mut self.quotes;
                 self.clause.drafts.iter().map(|draft| draft.literal(self.prepared, quotes)).collect()
             });
             for place in bits::members(&self.clause.consequence) {
+                self.have[place] += 1;
                 self.consequences.push((self.by_class[place].1, index));
             }
             bits::remove_all(&mut self.open, &self.clause.consequence);

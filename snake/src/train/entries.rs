@@ -63,6 +63,7 @@ impl<'a> Entries<'a> {
             Comparison::Pfx => Self::Starts { start: first(reference, threshold), holds: false },
             Comparison::Sfx => Self::Ends { end: last(reference, threshold), holds: false },
             Comparison::Lev => Self::Farther(feature.distances.to(comparison, dictionary, code), threshold),
+            // SIM is never drafted.
             Comparison::Jac | Comparison::Sim => {
                 Self::Below(feature.distances.to(comparison, dictionary, code), threshold)
             }

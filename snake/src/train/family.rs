@@ -54,8 +54,9 @@ fn texts(profile: Profile) -> &'static [Share<TextFamily>] {
         Class, Distance, Entropy, Equals, Hexadecimal, Position, Repetition, Shape, Splits, Substring,
     };
     match profile {
+        // Equality is not in the published mix. On names of categories it is the kind that reads best.
         Profile::Balanced => {
-            &[(Substring, 1), (Shape, 1), (Splits, 1), (Distance, 1), (Position, 1), (Class, 1)]
+            &[(Substring, 1), (Equals, 1), (Shape, 1), (Splits, 1), (Distance, 1), (Position, 1), (Class, 1)]
         }
         // Substring, else shape: what to do when a family does not tell two texts apart is oppose's.
         Profile::Scientific => &[(Substring, 100)],
@@ -79,7 +80,7 @@ fn texts(profile: Profile) -> &'static [Share<TextFamily>] {
     }
 }
 
-/// The shares of a profile on numbers.
+/// The shares of a profile on numbers. The published ones give digits 50 and 10, deviations 25 and logarithms 20.
 fn numbers(profile: Profile) -> &'static [Share<NumberFamily>] {
     use NumberFamily::{Digits, Logarithm, Standard, Value, Zero};
     match profile {

@@ -44,12 +44,22 @@ impl Binned {
         Self { bins: codes.iter().map(|&code| bin_of[code as usize] as u8).collect(), count }
     }
 
-    /// The mutual information of two binnings of the same rows, in nats, less what chance alone would give: two
-    /// unrelated binnings seem to share (a - 1)(b - 1) / 2n of it (Miller and Madow), which spreads about this mean by
-    /// the square root of twice the number. The mean and two deviations are taken off, so what is left is 0 for nearly
-    /// every feature that has nothing to do with the target, and little less for the others.
-    #[allow(clippy::cast_precision_loss)]
+    /// The mutual information of two binnings of the same rows, in nats; never negative.
     pub(super) fn information(&self, other: &Self) -> f64 {
+        self.information_and_chance(other).0
+    }
+
+    /// The same less what chance alone would give; never negative. Two unrelated binnings seem to share
+    /// (a - 1)(b - 1) / 2n of it (Miller and Madow), which spreads about this mean by the square root of twice the number. The
+    /// mean and two deviations are taken off, so that what is left is 0 for nearly every feature that has nothing to do
+    /// with the target, and little less for the others.
+    pub(super) fn information_beyond_chance(&self, other: &Self) -> f64 {
+        let (information, chance) = self.information_and_chance(other);
+        f64::max(information - chance, 0.0)
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn information_and_chance(&self, other: &Self) -> (f64, f64) {
         let mut joint = vec![0_u64; self.count * other.count];
         for (&a, &b) in self.bins.iter().zip(&other.bins) {
             joint[a as usize * other.count + b as usize] += 1;
@@ -70,7 +80,7 @@ impl Binned {
         let occupied = |counts: &[u64]| counts.iter().filter(|&&count| count > 0).count() as f64;
         let freedom = (occupied(&rows) - 1.0) * (occupied(&columns) - 1.0);
         let chance = (freedom + DEVIATIONS * (2.0 * freedom).sqrt()) / (2.0 * total);
-        f64::max(sum - chance, 0.0)
+        (f64::max(sum, 0.0), chance)
     }
 }
 
@@ -90,28 +100,35 @@ mod tests {
     fn known_values() {
         let repeated = |codes: &[u32]| codes.repeat(1000);
         let fair = Binned::commonest(&repeated(&[0, 1, 0, 1]), 2);
+        let same = fair.information(&fair);
+        assert!((same - std::f64::consts::LN_2).abs() < 1e-12, "{same}");
         // One degree of freedom over 4,000 rows.
         let chance = (1.0 + 2.0 * std::f64::consts::SQRT_2) / 8000.0;
-        let same = fair.information(&fair);
-        assert!((same - (std::f64::consts::LN_2 - chance)).abs() < 1e-12, "{same}");
+        assert!((same - fair.information_beyond_chance(&fair) - chance).abs() < 1e-12);
         let crossed = Binned::quantiles(&repeated(&[0, 0, 1, 1]), 2);
         assert_eq!(crossed.information(&fair), 0.0);
         assert!(crossed.information(&Binned::commonest(&repeated(&[1, 1, 0, 0]), 2)) > 0.69);
         let constant = Binned::quantiles(&repeated(&[0, 0, 0, 0]), 1);
         assert_eq!(constant.information(&fair), 0.0);
-        assert_eq!(Binned::quantiles(&[], 0).information(&Binned::commonest(&[], 0)), 0.0);
+        assert_eq!(Binned::quantiles(&[], 0).information_beyond_chance(&Binned::commonest(&[], 0)), 0.0);
     }
 
     #[test]
     fn what_has_nothing_to_do_with_the_target_says_nothing() {
         let rows = 2000_u32;
         let target = Binned::quantiles(&(0..rows).collect::<Vec<_>>(), rows as usize);
-        let shuffled: Vec<u32> = (0..rows).map(|row| row.wrapping_mul(2_654_435_761) >> 8).collect();
+        let shuffled: Vec<u64> = (1..=u64::from(rows))
+            .map(|row| row.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+            .map(|x| (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9))
+            .map(|x| (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB) >> 1)
+            .collect();
         let mut order: Vec<u32> = (0..rows).collect();
         order.sort_unstable_by_key(|&row| shuffled[row as usize]);
-        assert_eq!(Binned::quantiles(&order, rows as usize).information(&target), 0.0);
+        let unrelated = Binned::quantiles(&order, rows as usize);
+        assert!(unrelated.information(&target) > 0.05);
+        assert_eq!(unrelated.information_beyond_chance(&target), 0.0);
         let near: Vec<u32> = (0..rows).map(|row| row ^ 127).collect();
-        assert!(Binned::quantiles(&near, 2048).information(&target) > 1.5);
+        assert!(Binned::quantiles(&near, 2048).information_beyond_chance(&target) > 1.5);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!                        │                └── clauses, per bucket and class
 //!                        └── ...
 //! family ── oppose ── draft: a literal between two rows;  local: which members make it true
+//! numbers, texts: columns as prepared once per shard;  entries, searches: tests of dictionary entries
 //! ```
 //!
 //! Random numbers: every node of the divide tree draws from its own stream, a leaf's for its chain; every bucket's

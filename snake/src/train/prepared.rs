@@ -11,11 +11,11 @@ use super::texts::TextFeature;
 use crate::profile::Profile;
 use crate::table::{Column, Table, TargetColumn, TextColumn};
 
-/// Added to a feature's mutual information, so that every feature has a chance.
+/// Added to a feature's weight, so that every feature has a chance.
 const FLOOR: f64 = 1e-4;
 
-/// What all units of a shard share: ranks of numbers, measures of texts, the features' weights (their mutual
-/// information with the target). Made once, used by the training of every layer.
+/// What all units of a shard share: ranks of numbers, measures of texts, the features' weights (from their
+/// mutual information with the target). Made once, used by the training of every layer.
 #[derive(Debug)]
 pub struct Prepared {
     /// Ordinals and texts; the numbers may be gone.
@@ -79,7 +79,8 @@ impl Prepared {
             .par_iter()
             .map(|column| {
                 let (feature, binned) = feature(column, profile);
-                (feature, FLOOR + binned.information(&target))
+                let weight = weight(&binned, &target, table.target());
+                (feature, weight)
             })
             .unzip();
         let cumulative = weights
@@ -169,6 +170,17 @@ impl Prepared {
         let codes = self.codes(feature);
         codes[a as usize] != codes[b as usize]
     }
+}
+
+/// How much a feature is worth, by its mutual information with the target: of a class the square root, of a number the fourth
+/// root, since what the best features say between them leaves the others more to add than they show by themselves. With a
+/// number for target a feature that has nothing to do with it must have no weight, which takes a correction for chance.
+fn weight(feature: &Binned, target: &Binned, of: &TargetColumn) -> f64 {
+    FLOOR
+        + match of {
+            TargetColumn::Class(_) => feature.information(target).sqrt(),
+            TargetColumn::Number(_) => feature.information_beyond_chance(target).sqrt().sqrt(),
+        }
 }
 
 fn feature(column: &Column, profile: Profile) -> (Derived, Binned) {

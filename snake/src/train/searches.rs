@@ -18,6 +18,9 @@ const PAIRS: usize = 1 << 20;
 /// A piece of a dictionary entry: the entry, start and end in bytes.
 pub(super) type Piece = (u32, u32, u32);
 
+/// A piece of a known entry: start and end in bytes.
+pub(super) type Span = (u32, u32);
+
 /// What was found in a column of long texts.
 #[derive(Debug)]
 pub(super) struct Searches {
@@ -26,7 +29,7 @@ pub(super) struct Searches {
     /// Per piece and dictionary entry an [`Answer`].
     found: Mutex<BTreeMap<Box<str>, Found>>,
     /// Per pair of entries the piece that tells the first from the second; `None` where there is none.
-    differences: Mutex<BTreeMap<(u32, u32), Option<(u32, u32)>>>,
+    differences: Mutex<BTreeMap<(u32, u32), Option<Span>>>,
 }
 
 /// Per dictionary entry whether it contains a piece: 0 is not known yet, 1 no, 2 yes.
@@ -58,11 +61,7 @@ impl Searches {
     }
 
     /// The difference of two entries, by `find` when it is not known.
-    pub(super) fn difference(
-        &self,
-        pair: (u32, u32),
-        find: impl FnOnce() -> Option<(u32, u32)>,
-    ) -> Option<(u32, u32)> {
+    pub(super) fn difference(&self, pair: (u32, u32), find: impl FnOnce() -> Option<Span>) -> Option<Span> {
         let lock = || self.differences.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().get(&pair).copied();
         if let Some(known) = known {

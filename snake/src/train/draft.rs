@@ -153,6 +153,7 @@ impl Draft {
                     if (code as usize).is_multiple_of(CHUNK) {
                         check(cancel)?;
                     }
+                    entries.push(tested.holds(code, &column.dictionary));
                 }
                 self.keep(rows, kept, cancel, |row| entries[column.codes[row as usize] as usize])
             }

@@ -1,7 +1,7 @@
 # What CI runs, one recipe a step, so that a failing step can be repeated alone.
 
 # everything CI asks for
-ci: fmt-check lint doc deny test
+ci: fmt-check lint doc deny test bench-once
 
 fmt:
     cargo fmt --all
@@ -29,6 +29,10 @@ run:
 
 bench:
     cargo bench --workspace
+
+# every small benchmark once, so that none rots
+bench-once:
+    cargo bench -p snake -p spec --features spec/io -- --test
 
 # docs/benchmarks.md: other learners and ours on the same rows; needs Python with bench/requirements.txt, and the data
 compare *words:

@@ -26,7 +26,7 @@ fn rows(count: usize, row: impl Fn(usize) -> (Vec<Value>, Target)) -> Rows {
 }
 
 fn small() -> Training {
-    Training { bucket: 5, slice: 40, ..Training::new(Profile::Balanced, 3) }
+    Training { bucket: 5, slice: 40, lookahead: 5, ..Training::new(Profile::Balanced, 3) }
 }
 
 fn trained(rows: &Rows, training: &Training) -> snake::UnitBuckets {
@@ -59,6 +59,26 @@ fn one_class_is_one_bucket_in_which_the_first_rows_vote() {
     assert_eq!(layer.len(), 1);
     assert_eq!(layer[0].members.len(), 100);
     assert_eq!(layer[0].lookalikes.iter().filter(|(_, conditions)| conditions.len() > 0).count(), 5);
+}
+
+#[test]
+fn a_wider_lookahead_gives_members_more_clauses_and_none_twice() {
+    let table = rows(90, |i| {
+        (vec![number((i * 37 % 91) as f64), number((i * i % 53) as f64)], Target::Class((i % 7 % 3) as u32))
+    });
+    let conditions = |lookahead| {
+        let training = Training { lookahead, bucket: 45, slice: 90, ..small() };
+        let layer = trained(&table, &training);
+        for bucket in &layer {
+            assert!(!bucket.clauses.is_empty());
+            for (place, clause) in bucket.clauses.iter().enumerate() {
+                assert!(!bucket.clauses[..place].contains(clause), "{clause:?}");
+            }
+        }
+        layer.iter().map(|bucket| bucket.lookalikes.conditions()).sum::<usize>()
+    };
+    let [quick, wide, wider] = [5, 15, 25].map(conditions);
+    assert!(quick * 3 / 2 < wide && wide < wider, "{quick} {wide} {wider}");
 }
 
 #[test]

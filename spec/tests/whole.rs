@@ -223,7 +223,7 @@ fn the_bytes_of_a_model_are_pinned() {
     let bytes = fs::read(run.model(&run.store(4, None))).unwrap();
     assert_eq!(
         blake3::hash(&bytes).to_hex().as_str(),
-        "e42fb22c782c5613acf049eece0b2bca18d7f3e9c83a9b835af77aa192a8fe76"
+        "b7105879025e108c03d364827f734306aaacca6e811292b0d145c89d1bc63bb4"
     );
 }
 

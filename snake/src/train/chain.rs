@@ -61,7 +61,7 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// A condition and the rows that satisfy it: at least `bucket`, and no more than twice as many unless they are
+    /// A condition and the rows that satisfy it (none without a literal): at least `bucket`, and no more than twice as many unless they are
     /// all of one class or no literal was found that keeps enough.
     fn condition(
         &mut self,
@@ -70,13 +70,18 @@ impl Chain<'_> {
         stream: &mut Stream,
     ) -> Result<(Vec<Draft>, Vec<u32>), TrainError> {
         let mut condition = Vec::new();
-        let mut satisfying = rows.to_vec();
+        // Those that satisfy the condition so far: as long as it has no literal, all rows, which are many.
+        let mut satisfying = Vec::new();
         let mut refused = 0;
-        while satisfying.len() > 2 * bucket && refused < REFUSALS {
-            let Some((yes, no)) = draw_pair(self.prepared, stream, &satisfying) else { break };
+        loop {
+            let all = if condition.is_empty() { rows } else { &satisfying };
+            if all.len() <= 2 * bucket || refused == REFUSALS {
+                break;
+            }
+            let Some((yes, no)) = draw_pair(self.prepared, stream, all) else { break };
             let draft = oppose(self.prepared, stream, yes, no)?;
             self.spare.clear();
-            draft.filter(self.prepared, &satisfying, &mut self.spare, &mut self.entries, self.cancel)?;
+            draft.filter(self.prepared, all, &mut self.spare, &mut self.entries, self.cancel)?;
             if self.spare.len() < bucket {
                 refused += 1;
             } else {
@@ -102,11 +107,15 @@ impl Chain<'_> {
         if wanted == 0 || taken.is_empty() {
             return Ok(Vec::new());
         }
-        let mut eligible = taken.to_vec();
-        for draft in condition {
+        let mut eligible = Vec::new();
+        for (place, draft) in condition.iter().enumerate() {
+            let all = if place == 0 { taken } else { &eligible };
             self.spare.clear();
-            draft.filter(self.prepared, &eligible, &mut self.spare, &mut self.entries, self.cancel)?;
+            draft.filter(self.prepared, all, &mut self.spare, &mut self.entries, self.cancel)?;
             std::mem::swap(&mut eligible, &mut self.spare);
+        }
+        if condition.is_empty() {
+            eligible.extend_from_slice(taken);
         }
         let wanted = wanted.min(eligible.len());
         for place in 0..wanted {
@@ -121,8 +130,16 @@ impl Chain<'_> {
 
 /// Takes the ascending `gone`, all of which are in it, out of the ascending `rows`.
 fn remove_sorted(rows: &mut Vec<u32>, gone: &[u32]) {
-    let mut gone = gone.iter().copied().peekable();
-    rows.retain(|&row| gone.next_if_eq(&row).is_none());
+    // Every row is written, and the next one over it if it goes: no branch that chance decides.
+    let (mut kept, mut met) = (0, 0);
+    for place in 0..rows.len() {
+        let row = rows[place];
+        let goes = gone.get(met) == Some(&row);
+        rows[kept] = row;
+        kept += usize::from(!goes);
+        met += usize::from(goes);
+    }
+    rows.truncate(kept);
 }
 
 /// Whether a slice must not be divided: few enough rows, or all of one class.

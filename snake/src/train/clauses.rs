@@ -29,7 +29,8 @@ const NEAR: usize = 10;
 const LOOKAHEAD_PER_CLAUSE: u32 = 5;
 const MOST_CLAUSES: u32 = 5;
 
-/// How many clauses every member of a bucket of several classes has at least.
+/// How often clauses are built for every member of a bucket of several classes at least. A clause that comes up again
+/// counts and is left out.
 ///
 /// It grows with the lookahead, the one setting that says how much work a clause is worth: so a quick training stays
 /// quick.
@@ -63,8 +64,9 @@ pub(super) struct Workshop<'a> {
     others: Vec<u64>,
     open: Vec<u64>,
     open_sums: Vec<u32>,
-    /// By place in `by_class`, how many clauses a member has.
+    /// By place in `by_class`, how many clauses were built for a member.
     have: Vec<u32>,
+    known: Known,
     /// (member, clause): the clauses that each member makes false.
     consequences: Vec<(u32, u32)>,
     /// The clauses of these by member, and where each member's end.
@@ -89,6 +91,34 @@ struct Draftsman {
     best: Vec<u64>,
     /// Unions of the sets before each draft; one more of all.
     prefixes: Vec<u64>,
+}
+
+/// The clauses of a class so far.
+#[derive(Debug, Default)]
+struct Known {
+    drafts: Vec<Draft>,
+    ends: Vec<usize>,
+}
+
+impl Known {
+    fn clear(&mut self) {
+        self.drafts.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a clause; false if it is known.
+    fn add(&mut self, clause: &[Draft]) -> bool {
+        let mut start = 0;
+        for &end in &self.ends {
+            if self.drafts[start..end] == *clause {
+                return false;
+            }
+            start = end;
+        }
+        self.drafts.extend_from_slice(clause);
+        self.ends.push(self.drafts.len());
+        true
+    }
 }
 
 impl Draftsman {
@@ -122,6 +152,7 @@ impl<'a> Workshop<'a> {
             open: Vec::new(),
             open_sums: Vec::new(),
             have: Vec::new(),
+            known: Known::default(),
             consequences: Vec::new(),
             dealt: Vec::new(),
             ends: Vec::new(),
@@ -191,8 +222,9 @@ impl<'a> Workshop<'a> {
         lookalikes
     }
 
-    /// Round after round, each until every member of the class has one clause more.
+    /// Round after round, each until a clause was built once more for every member of the class.
     fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
+        self.known.clear();
         for least in 1..=least_clauses(self.lookahead) {
             clear(&mut self.open, self.own.len());
             for place in bits::members(&self.own).filter(|&place| self.have[place] < least) {
@@ -209,6 +241,15 @@ impl<'a> Workshop<'a> {
         while let Some(target) = bits::nth(&self.open, &self.open_sums, stream.below(left)) {
             self.cover(target, stream)?;
             self.prune();
+            for place in bits::members(&self.clause.consequence) {
+                self.have[place] += 1;
+            }
+            bits::remove_all(&mut self.open, &self.clause.consequence);
+            left = bits::sum_up(&self.open, &mut self.open_sums);
+            // The same clause again would say nothing new.
+            if !self.known.add(&self.clause.drafts) {
+                continue;
+            }
             #[allow(clippy::cast_possible_truncation)]
             // a few clauses per member at most, and memory ends before
             let index = votes.clauses.len() as u32;
@@ -217,11 +258,8 @@ impl<'a> Workshop<'a> {
                 self.clause.drafts.iter().map(|draft| draft.literal(self.prepared, quotes)).collect()
             });
             for place in bits::members(&self.clause.consequence) {
-                self.have[place] += 1;
                 self.consequences.push((self.by_class[place].1, index));
             }
-            bits::remove_all(&mut self.open, &self.clause.consequence);
-            left = bits::sum_up(&self.open, &mut self.open_sums);
         }
         Ok(())
     }

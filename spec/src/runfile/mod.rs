@@ -176,7 +176,7 @@ fn training(root: &Section<'_, '_>) -> Result<TrainingSettings, RunFileError> {
         slice: value_or(section.whole32("slice", 1, u32::MAX)?, 20_000),
         noise: value_or(noise, 1.0),
         profile: value_or(section.choice("profile", &profiles)?, None),
-        lookahead: value_or(section.whole32("lookahead", 1, u32::MAX)?, 5),
+        lookahead: value_or(section.whole32("lookahead", 1, u32::MAX)?, 15),
         seed: value_or(section.whole("seed", 0, u64::MAX)?, 0),
     })
 }

@@ -42,7 +42,7 @@ fn everything_has_its_default() {
         slice: 20_000,
         noise: 1.0,
         profile: None,
-        lookahead: 5,
+        lookahead: 15,
         seed: 0,
     };
     assert_eq!(settings.training, training);

@@ -105,6 +105,8 @@ fn by_ordinal(model: &mut Model, spec: &DataSpec, data: &[PathBuf]) -> Result<Re
     if census.kept() != model.targets.len() {
         let (has, gives) = (model.targets.len(), census.kept());
         ground.misfit(None, || format!("the model has {has} rows, the data gives {gives}"));
+        ground.how = "the model's own: the data gives another number of rows".into();
+        paths_of_layers(model, &mut ground);
         return Ok(Ok(ground));
     }
     let stripped = model.population.rows() != model.targets.len();

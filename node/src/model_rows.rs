@@ -18,8 +18,7 @@ pub(crate) fn read_model(path: &Path) -> Result<Model> {
 
 /// Reads a model file with its training rows, if they are in it.
 pub(crate) fn read_model_with_rows(path: &Path) -> Result<Model> {
-    let bytes = std::fs::read(path).with_context(|| format!("{}: can't be read", path.display()))?;
-    Model::read(&bytes).with_context(|| path.display().to_string())
+    model_file::read(path, TrainingRows::Kept)
 }
 
 /// A part of the rows of a file, in order.

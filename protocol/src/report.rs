@@ -19,7 +19,9 @@
 use std::collections::BTreeMap;
 use std::mem::size_of;
 
-use snake::{Bucket, Interval, Literal, Lookalikes, Origin, Reference, Standardised, Test, UnitBuckets};
+use snake::{
+    Bucket, Frequencies, Interval, Literal, Lookalikes, Origin, Reference, Standardised, Test, UnitBuckets,
+};
 use spec::Fingerprint;
 
 use crate::cbor::{self, Item, Reader, Wrong};
@@ -34,6 +36,9 @@ const DOMAIN: &str = "opendipaco report content v1";
 /// the room that it needs.
 const LOOKALIKE: usize = 2 * size_of::<(u32, usize)>();
 const VOTE: usize = 2 * (size_of::<u32>() + size_of::<usize>());
+
+/// What an allocation takes besides what is in it, in bytes.
+const HEAP: usize = 16;
 
 /// Buckets that can't be written as a report. Training never makes such.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -254,21 +259,32 @@ fn decode_literals(reader: &mut Reader<'_>) -> Result<Vec<Literal>, Wrong> {
         if matches!(literal.test, Test::Unknown(_)) {
             return Err(Wrong::Form);
         }
-        reader.charge(quoted(&literal))?;
+        reader.charge(quoted(&literal).saturating_add(boxed(&literal)))?;
         literals.push(literal);
     }
     Ok(literals)
 }
 
-/// What a literal takes besides its own size.
+/// What every copy of a literal takes besides its own size: a box, and what is not shared.
+fn boxed(literal: &Literal) -> usize {
+    match &literal.test {
+        Test::Reference(..) => size_of::<Reference>() + HEAP,
+        Test::Frequencies(other) => {
+            let shares = other.shares.len().saturating_mul(size_of::<(char, f64)>());
+            shares.saturating_add(size_of::<Frequencies>() + 2 * HEAP)
+        }
+        Test::Standardised(_) => size_of::<Standardised>() + HEAP,
+        Test::Range(_) => size_of::<Interval>() + HEAP,
+        Test::Text(..) | Test::Threshold(..) | Test::Zero | Test::Unknown(_) => 0,
+    }
+}
+
+/// What a literal's text takes, which its copies share: the text, and what counts and points to it.
 fn quoted(literal: &Literal) -> usize {
     match &literal.test {
-        Test::Reference(_, reference) => reference.text.len().saturating_add(16 + size_of::<Reference>()),
-        Test::Text(_, text) => text.len().saturating_add(16),
-        Test::Frequencies(other) => other.shares.len().saturating_mul(size_of::<(char, f64)>()),
-        Test::Standardised(_) => size_of::<Standardised>(),
-        Test::Range(_) => size_of::<Interval>(),
-        Test::Threshold(..) | Test::Zero | Test::Unknown(_) => 0,
+        Test::Reference(_, reference) => reference.text.len().saturating_add(4 * HEAP),
+        Test::Text(_, text) => text.len().saturating_add(4 * HEAP),
+        _ => 0,
     }
 }
 
@@ -281,7 +297,7 @@ fn decode_positions(
     for _ in 0..count {
         let position = usize::try_from(reader.unsigned()?).map_err(|_| Wrong::Form)?;
         let literal = literals.get(position).ok_or(Wrong::Form)?;
-        reader.charge(quoted(literal))?;
+        reader.charge(boxed(literal))?;
         list.push(literal.clone());
     }
     Ok(list)

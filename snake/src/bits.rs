@@ -1,6 +1,6 @@
 //! Sets of small numbers as blocks of 64 bits.
 //!
-//! A set over `n` members is `words(n)` blocks; bits from `n` on are zero in every set that is counted. The blocks
+//! A set over `n` members is `words(n)` blocks; of sets that are counted together, bits from `n` on are zero in one at least. The blocks
 //! are plain slices, so that many sets can lie in one buffer.
 
 /// How many blocks a set over `n` members takes.

@@ -13,7 +13,7 @@
 //! | room | what it is about |
 //! |---|---|
 //! | `schema`, `table`, `batch`, `value` | columns: of a shard to train on ([`Table`]), of rows to predict ([`RowBatch`]) |
-//! | `literal`, `measure`, `distance`, `text` | literals: their form in files and reports, what they say of a value |
+//! | `literal`, `measure`, `text` | literals: their form in files and reports, what they say of a value |
 //! | `bucket`, `lookalikes`, `settings`, `profile`, `stream`, `cancel` | what training is asked for and what it makes ([`UnitBuckets`]) |
 //! | `train`, `bits` | from a shard's table to the buckets of a layer ([`train_unit`]) |
 //! | `model`, `file` | a whole [`Model`], and `model.json` as an interchange format: read, or written piece by piece ([`ModelWriter`]) |
@@ -89,7 +89,7 @@ pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelEr
 pub use overview::{FeatureUse, KindUse, LargeClause, LayerOverview, Overview, Spread};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};
-pub use readable::{and_formula, and_parts, column_text, or_formula, quoted};
+pub use readable::{and_formula, and_parts, column_text, disturbs, or_formula, quoted};
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};
 pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};

@@ -75,7 +75,7 @@ fn head(model: &Model) -> Vec<String> {
     }
     let ours = model.head.opendipaco.as_ref();
     let trained = ours.and_then(|ours| ours.get("training")?.get("layers")?.as_u64());
-    let trained = trained.map(|layers| layers * u64::from(round_robin_paths(model)));
+    let trained = trained.map(|layers| layers.saturating_mul(u64::from(round_robin_paths(model))));
     if let Some(trained) = trained.filter(|trained| *trained != layers) {
         wrong.push(format!("it has {layers} layers, its run trained {trained}"));
     }

@@ -7,7 +7,7 @@ use protocol::Manifest;
 use serde_json::{Map, Value, json};
 use snake::{
     CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, Label, Model, NumberMetrics,
-    NumberScorer, Predictor, TargetKind,
+    NumberScorer, Predictor, TargetKind, disturbs,
 };
 use spec::Holdout;
 
@@ -150,7 +150,7 @@ fn print_calibration(bins: &[CalibrationBin]) -> Result<()> {
 /// A name that fits a column.
 fn short(name: &str) -> String {
     const WIDTH: usize = 18;
-    let name: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let name: String = name.chars().map(|c| if disturbs(c) { '?' } else { c }).collect();
     if name.chars().count() <= WIDTH {
         return name;
     }
@@ -166,14 +166,14 @@ pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> 
         let mut scorer = NumberScorer::new();
         for_each_part(model, csv, &wanted, &mut |rows| {
             let targets = targets(rows.targets.as_deref(), model, csv)?;
-            for ((target, ordinal), prediction) in
-                targets.iter().zip(&rows.ordinals).zip(predictor.predict(&rows.batch))
-            {
+            // Votes of numbers are many, and only the estimate is asked for.
+            let estimates = predictor.predict_each(&rows.batch, |_, prediction| prediction.estimate());
+            for ((target, ordinal), estimate) in targets.iter().zip(&rows.ordinals).zip(estimates) {
                 let value: f64 =
                     target.trim().parse().ok().filter(|v: &f64| v.is_finite()).with_context(|| {
                         format!("{}: row {ordinal}: the target {target:?} is not a number", csv.display())
                     })?;
-                scorer.add(value, prediction.estimate());
+                scorer.add(value, estimate);
             }
             Ok(())
         })?;

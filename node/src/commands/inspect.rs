@@ -138,7 +138,7 @@ fn print(model: &Model, overview: &Overview) -> Result<()> {
     };
     let kind = serde_json::to_value(head.target_kind)?;
     let kind = kind.as_str().unwrap_or_default();
-    outln!("format      {}", head.version)?;
+    outln!("format      {}", plain(&head.version))?;
     outln!("target      {} ({kind}), {} classes{named}", column_text(&head.target), classes.len())?;
     outln!("rows        {}{}", model.targets.len(), if head.stripped { ", not in the file" } else { "" })?;
     let texts = head.features.iter().filter(|feature| feature.kind == FeatureKind::Text).count();
@@ -147,12 +147,14 @@ fn print(model: &Model, overview: &Overview) -> Result<()> {
         outln!("layer {number:<5} {}", layer_text(layer))?;
     }
     outln!("all layers  {}", layer_text(&overview.whole()))?;
-    let kinds =
-        overview.kinds.iter().map(|(kind, used)| format!("{kind} {}", used.conditions + used.clauses));
+    let kinds = overview
+        .kinds
+        .iter()
+        .map(|(kind, used)| format!("{} {}", plain(kind), used.conditions + used.clauses));
     outln!("literals    {}", kinds.collect::<Vec<_>>().join(", "))?;
-    outln!("settings    {}", head.config)?;
+    outln!("settings    {}", plain(&head.config.to_string()))?;
     if let Some(spec) = spec(model) {
-        outln!("spec        {}", spec.as_str().map_or_else(|| spec.to_string(), str::to_owned))?;
+        outln!("spec        {}", plain(&spec.as_str().map_or_else(|| spec.to_string(), str::to_owned)))?;
     }
 
     outln!("\n{:<26} {:>8} {:>8} {:>8}", "sizes", "least", "median", "most")?;

@@ -21,6 +21,9 @@ pub(crate) use lines::class_text;
 
 /// Rows that are predicted together: a bucket should get many at once.
 const ROWS_TOGETHER: usize = 32_768;
+/// Fewer of them where there are many classes: every line names all.
+const SHARES_TOGETHER: usize = 1 << 21;
+const FEWEST_ROWS: usize = 64;
 /// Bytes of cells that are kept of them.
 const BYTES_TOGETHER: usize = 16 << 20;
 
@@ -77,6 +80,8 @@ fn predict(
     let done = Work::default();
     // A prediction of a number holds hundreds of votes, of which no line says more than the candle.
     let votes_matter = model.head.target_kind != TargetKind::Number;
+    let classes = if votes_matter { predictor.classes().len().max(1) } else { 1 };
+    let together = (SHARES_TOGETHER / classes).clamp(FEWEST_ROWS, ROWS_TOGETHER);
     let source = CsvSource::new(vec![csv.to_owned()], OnError::Refuse);
     let mut reader = source.open()?;
     let columns = Columns::new(model, reader.header(), csv)?;
@@ -84,7 +89,7 @@ fn predict(
     let mut record = Record::default();
     let mut next = || -> Result<Option<Cells>> {
         let mut cells = Cells { columns: needed.clone(), ..Cells::default() };
-        while cells.ordinals.len() < ROWS_TOGETHER
+        while cells.ordinals.len() < together
             && cells.text.len() < BYTES_TOGETHER
             && reader.next(&mut record)?
         {

@@ -59,6 +59,9 @@ impl Walk<'_> {
             let mut here = rows.clone();
             bound.retain(*test, true, &mut here);
             remove(&mut rows, &here);
+            // A level down the same again: what is no longer needed must not add up.
+            rows.shrink_to_fit();
+            here.shrink_to_fit();
             let left = if alike > 0 && level < MAX_LEVEL {
                 self.group(bound, place..place + 1 + alike, known + 1, here, level + 1)
             } else {

@@ -4,8 +4,10 @@
 //! train_unit ── divide ──┬── leaf ── chain ── links (condition, core, noise)
 //!                        │                └── clauses, per bucket and class
 //!                        └── ...
-//! family ── oppose ── draft: a literal between two rows;  local: which members make it true
-//! numbers, texts: columns as prepared once per shard;  entries, searches: tests of dictionary entries
+//! family ── oppose (oppose_number, oppose_text) ── draft: a literal between two rows
+//! local (axis, masks): which members make it true;  quotes: texts that literals share
+//! prepared (information, ranked, numbers, texts): what all units of a shard need
+//! entries, searches: tests of dictionary entries
 //! ```
 //!
 //! Random numbers: every node of the divide tree draws from its own stream, a leaf's for its chain; every bucket's

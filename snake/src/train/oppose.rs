@@ -13,6 +13,7 @@ use crate::stream::Stream;
 
 /// How often a feature is drawn from all before the differing ones are summed up. The distribution is the same.
 const FEATURE_DRAWS: usize = 8;
+
 /// A literal that is true on row `yes` and false on row `no`.
 ///
 /// # Errors

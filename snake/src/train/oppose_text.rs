@@ -145,11 +145,10 @@ impl Texts<'_> {
     fn pooled(&self, searches: &Searches, stream: &mut Stream) -> Option<Drawn> {
         (0..SUBSTRING_DRAWS).find_map(|_| {
             let &(code, start, end) = searches.pool.get(stream.below(searches.pool.len()))?;
-            let finder = Finder::new(&self.entry(code)[start as usize..end as usize]);
-            let found =
-                searches.of(&self.entry(code)[start as usize..end as usize], self.dictionary.len())?;
+            let text = &self.entry(code)[start as usize..end as usize];
+            let finder = Finder::new(text);
             let [yes, no] =
-                [self.yes, self.no].map(|text| searches::contains(&finder, &found, text, self.dictionary));
+                [self.yes, self.no].map(|code| searches.holds(&finder, text, code, self.dictionary));
             let test = DraftTest::Piece { test: TextTest::Contains, code, start, end };
             (yes != no).then_some((no, test))
         })

@@ -28,6 +28,8 @@ pub(super) struct Searches {
     pub(super) pool: Vec<Piece>,
     /// Per piece and dictionary entry an [`Answer`].
     found: Mutex<BTreeMap<Box<str>, Found>>,
+    /// Answers that are remembered at most. Only the time depends on it: never what is drawn.
+    room: usize,
     /// Per pair of entries the piece that tells the first from the second; `None` where there is none.
     differences: Mutex<BTreeMap<(u32, u32), Option<Span>>>,
 }
@@ -43,7 +45,7 @@ impl Searches {
             return None;
         }
         let pool = (0..POOL).filter_map(|draw| drawn(dictionary, draw)).collect();
-        Some(Self { pool, found: Mutex::default(), differences: Mutex::default() })
+        Some(Self { pool, found: Mutex::default(), room: REMEMBERED, differences: Mutex::default() })
     }
 
     /// What is known about a piece; `None` when as much as may be is remembered already.
@@ -52,12 +54,20 @@ impl Searches {
         if let Some(known) = found.get(piece) {
             return Some(Arc::clone(known));
         }
-        if found.len() * entries >= REMEMBERED {
+        if found.len().saturating_mul(entries) >= self.room {
             return None;
         }
         let known: Found = (0..entries).map(|_| AtomicU8::new(0)).collect();
         found.insert(piece.into(), Arc::clone(&known));
         Some(known)
+    }
+
+    /// Whether an entry contains a piece of the pool.
+    pub(super) fn holds(&self, piece: &Finder<'_>, text: &str, code: u32, dictionary: &[Box<str>]) -> bool {
+        match self.of(text, dictionary.len()) {
+            Some(found) => contains(piece, &found, code, dictionary),
+            None => piece.find(dictionary[code as usize].as_bytes()).is_some(),
+        }
     }
 
     /// The difference of two entries, by `find` when it is not known.
@@ -122,6 +132,7 @@ mod tests {
         assert!(Searches::new(&[]).is_none());
         let dictionary: Vec<Box<str>> = (0..10).map(|i| format!("{i}é").repeat(3000 + i).into()).collect();
         let searches = Searches::new(&dictionary).unwrap();
+        let full = Searches { room: 0, ..Searches::new(&dictionary).unwrap() };
         assert_eq!(searches.pool.len(), POOL);
         for &(code, start, end) in &searches.pool {
             let piece = &dictionary[code as usize][start as usize..end as usize];
@@ -131,6 +142,9 @@ mod tests {
                 for code in 0..10 {
                     let expected = dictionary[code as usize].contains(piece);
                     assert_eq!(contains(&finder, &found, code, &dictionary), expected);
+                    for searches in [&searches, &full] {
+                        assert_eq!(searches.holds(&finder, piece, code, &dictionary), expected);
+                    }
                 }
             }
         }

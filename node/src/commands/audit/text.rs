@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{Result, Write};
 
 use snake::{
-    Fact, FeatureKind, LayerAudit, RoutingStep, RowBatch, Rule, Value, and_parts, column_text, number_text,
-    quoted,
+    Fact, FeatureKind, LayerAudit, RoutingStep, RowBatch, Rule, Value, and_parts, column_text, disturbs,
+    number_text, quoted,
 };
 
 use super::{Audited, Group, Printer, groups};
@@ -201,5 +201,5 @@ fn number(value: f64) -> String {
 
 /// A class without what would disturb a terminal.
 pub(crate) fn plain(class: &str) -> String {
-    if class.chars().any(char::is_control) { quoted(class) } else { class.to_owned() }
+    if class.chars().any(disturbs) { quoted(class) } else { class.to_owned() }
 }

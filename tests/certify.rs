@@ -203,6 +203,10 @@ fn stripped_and_packed_models_do_what_the_whole_one_does() {
     succeed(&["train", "run.toml", "--stripped", "--out", "stripped.json"], folder);
     succeed(&["train", "run.toml", "--out", "whole.json.gz"], folder);
     succeed(&["strip", "whole.json.gz", "again.json"], folder);
+    let lost = fail(1, &["strip", "whole.json.gz", "whole.json.gz"], folder);
+    assert!(lost.contains("is the model itself"), "{lost}");
+    let audit = |model: &str| succeed(&["audit", model, "data.csv", "--rows", "0..3", "--json"], folder);
+    assert_eq!(audit("whole.json.gz"), audit("alone.json"));
     let (whole, stripped) = (read(&run, "alone.json"), read(&run, "stripped.json"));
     assert_eq!(fs::read(run.path("again.json")).unwrap(), fs::read(run.path("stripped.json")).unwrap());
     assert_eq!((&stripped["stripped"], &stripped["population"]), (&true.into(), &json!([])));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use snake::{Cell, Label, Model, Origin, RowBatchBuilder, TargetKind, TargetValue, Value};
+use snake::{
+    Cell, Label, Model, Origin, RowBatchBuilder, TargetKind, TargetValue, Value, number_text, quoted,
+};
 use spec::{
     Census, CsvSource, DataSpec, Format, KeptRow, MaterialiseError, OnError, PATH_FEATURE, PublicSource,
     RecordSource, Routing, for_each_kept, spec_of_model,
@@ -136,7 +138,8 @@ fn by_ordinal(model: &mut Model, spec: &DataSpec, data: &[PathBuf]) -> Result<Re
                     if has != *cell {
                         let name = &name.name;
                         ground.misfit(Some(rank), || {
-                        format!("row {rank} has {has:?} in column {name:?}, row {ordinal} of the data has {cell:?}")
+                            let (has, cell) = (shown(has), shown(*cell));
+                            format!("row {rank} has {has} in column {name:?}, row {ordinal} of the data has {cell}")
                     });
                     }
                 }
@@ -344,6 +347,15 @@ fn target_of(cell: &str, kind: TargetKind) -> Option<Label> {
             Some(Label::Json(serde_json::from_str(cell).unwrap_or_else(|_| serde_json::Value::from(cell))))
         }
         (TargetKind::Text, _) => Some(Label::Text(cell.to_owned())),
+    }
+}
+
+/// A value for people.
+fn shown(value: Value<'_>) -> String {
+    match value {
+        Value::Missing => "nothing".into(),
+        Value::Number(number) => number_text(number),
+        Value::Text(text) => quoted(text),
     }
 }
 

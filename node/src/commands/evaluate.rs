@@ -33,6 +33,13 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
         }
     }
     if let Figures::Classes(figures, classes) = &figures {
+        let strangers: u64 = figures.confusion.iter().filter(|c| c.truth.is_none()).map(|c| c.rows).sum();
+        if strangers > 0 {
+            tracing::warn!(
+                "{strangers} of {} rows have a class that the model has never seen: are the labels written as in training?",
+                figures.rows
+            );
+        }
         print_confusion(&figures.confusion, classes)?;
         print_calibration(&figures.calibration)?;
     }

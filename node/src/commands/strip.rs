@@ -8,6 +8,13 @@ use crate::{files, model_file};
 
 pub(crate) fn run(args: &StripArgs) -> Result<()> {
     files::check_place(&args.out)?;
+    let real = |path: &std::path::Path| std::fs::canonicalize(path).ok();
+    if real(&args.out).is_some_and(|out| real(&args.model) == Some(out)) {
+        let out = args.out.display();
+        anyhow::bail!(
+            "{out} is the model itself, and its rows would be lost: name another file for the stripped one"
+        );
+    }
     strip(&args.model, &args.out)
 }
 

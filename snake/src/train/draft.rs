@@ -128,11 +128,11 @@ impl Draft {
         match (self.shape(prepared), view) {
             (Shape::Value(threshold), FeatureView::Number(feature)) => {
                 let border = feature.values.border(threshold);
-                let ranks = &feature.values.ranks;
+                let ranks = prepared.codes(self.feature);
                 self.keep(rows, kept, cancel, |row| ranks[row as usize] < border)
             }
-            (Shape::Keys { slot, from, to }, view) => {
-                let (codes, keys) = view.keys(slot);
+            (Shape::Keys { slot, from, to }, _) => {
+                let (codes, keys) = prepared.keys(self.feature, slot);
                 let inside = |key: u32| from <= key && key < to;
                 match keys {
                     None => self.keep(rows, kept, cancel, |row| inside(codes[row as usize])),
@@ -142,9 +142,10 @@ impl Draft {
                 }
             }
             (Shape::Entries(tested), FeatureView::Text { column, .. }) => {
+                let codes = prepared.codes(self.feature);
                 if column.dictionary.len() > rows.len() {
                     return self.keep(rows, kept, cancel, |row| {
-                        let code = column.codes[row as usize];
+                        let code = codes[row as usize];
                         tested.holds(code, &column.dictionary)
                     });
                 }
@@ -155,7 +156,7 @@ impl Draft {
                     }
                     entries.push(tested.holds(code, &column.dictionary));
                 }
-                self.keep(rows, kept, cancel, |row| entries[column.codes[row as usize] as usize])
+                self.keep(rows, kept, cancel, |row| entries[codes[row as usize] as usize])
             }
             // A draft is only ever made for a column of its kind.
             _ => Ok(()),

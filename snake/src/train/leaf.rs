@@ -23,7 +23,12 @@ pub(super) struct Leaf<'a> {
 ///
 /// The chain draws from the node's stream, every bucket from one of its own: buckets are trained side by side.
 pub(super) fn train_leaf(leaf: &Leaf<'_>, rows: Vec<u32>) -> Result<UnitBuckets, TrainError> {
-    let UnitJob { prepared, training, seed, cancel, .. } = *leaf.job;
+    let part = leaf.job.prepared.part(&rows);
+    let job = UnitJob { prepared: part.as_ref().unwrap_or(leaf.job.prepared), ..*leaf.job };
+    let leaf = &Leaf { job: &job, ..*leaf };
+    #[allow(clippy::cast_possible_truncation)] // a shard has at most u32::MAX rows
+    let rows = if part.is_some() { (0..rows.len() as u32).collect() } else { rows };
+    let UnitJob { prepared, training, seed, cancel, .. } = job;
     let links = chain::build(prepared, training, cancel, rows, &mut seed.node(leaf.sides))?;
     let buckets: Vec<Result<Bucket<u64>, TrainError>> = links
         .par_iter()

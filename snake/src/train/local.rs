@@ -144,7 +144,7 @@ impl<'a> Local<'a> {
         let axis = &mut self.axes[index];
         let view = self.prepared.view(feature);
         let rows = self.rows.iter();
-        match view.keys(slot) {
+        match self.prepared.keys(feature, slot) {
             (codes, None) => axis.build(&mut self.scratch, rows.map(|&row| codes[row as usize])),
             (codes, Some(keys)) => {
                 axis.build(&mut self.scratch, rows.map(|&row| keys[codes[row as usize] as usize]));

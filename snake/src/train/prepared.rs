@@ -21,13 +21,25 @@ pub struct Prepared {
     /// Ordinals and texts; the numbers may be gone.
     table: Arc<Table>,
     profile: Profile,
-    features: Vec<Derived>,
+    features: Arc<[Derived]>,
     weights: Vec<f64>,
     cumulative: Vec<f64>,
     classes: Vec<u32>,
     slots: usize,
-    nothing: NumberFeature,
+    nothing: Arc<NumberFeature>,
+    part: Option<Part>,
 }
+
+/// What a part of a shard has of its own: its rows, one after another.
+#[derive(Debug)]
+struct Part {
+    /// Per feature, the codes.
+    codes: Vec<Vec<u32>>,
+    ordinals: Vec<u64>,
+}
+
+/// Up to this many features a part's rows are copied.
+const FEW: usize = 64;
 
 /// A feature as training looks at it, beside its [`Column`].
 #[derive(Debug)]
@@ -53,9 +65,9 @@ pub(super) enum FeatureView<'a> {
 }
 
 impl<'a> FeatureView<'a> {
-    /// The keys of an axis: per row a code, and where the axis is not that of the codes themselves, per code the key.
+    /// The keys of an axis over the whole shard.
     #[inline]
-    pub(super) fn keys(self, slot: usize) -> (&'a [u32], Option<&'a [u32]>) {
+    fn keys(self, slot: usize) -> (&'a [u32], Option<&'a [u32]>) {
         match self {
             Self::Number(feature) => {
                 let digits = if slot == DIGITS { feature.digits.as_ref() } else { None };
@@ -96,8 +108,36 @@ impl Prepared {
             Err(shared) => shared,
         };
         let slots = features.iter().map(Derived::slots).max().unwrap_or(0);
-        let nothing = NumberFeature::new(&[], profile);
-        Self { table, profile, features, weights, cumulative, classes, slots, nothing }
+        let nothing = Arc::new(NumberFeature::new(&[], profile));
+        let features = features.into();
+        Self { table, profile, features, weights, cumulative, classes, slots, nothing, part: None }
+    }
+
+    /// The same with some rows alone, which are then the rows 0, 1, ..: a slice's rows lie all over a large shard, and are
+    /// looked at so often that a copy next to each other pays. `None` where it would not.
+    pub(super) fn part(&self, rows: &[u32]) -> Option<Self> {
+        if rows.len() == self.classes.len() || self.features.len() > FEW {
+            return None;
+        }
+        let codes = (0_u32..).zip(&*self.features).map(|(feature, _)| {
+            let codes = self.codes(feature);
+            rows.iter().map(|&row| codes[row as usize]).collect()
+        });
+        let part = Part {
+            codes: codes.collect(),
+            ordinals: rows.iter().map(|&row| self.ordinal(row)).collect(),
+        };
+        Some(Self {
+            table: Arc::clone(&self.table),
+            profile: self.profile,
+            features: Arc::clone(&self.features),
+            weights: self.weights.clone(),
+            cumulative: self.cumulative.clone(),
+            classes: rows.iter().map(|&row| self.class(row)).collect(),
+            slots: self.slots,
+            nothing: Arc::clone(&self.nothing),
+            part: Some(part),
+        })
     }
 
     /// How many rows the shard has.
@@ -144,7 +184,10 @@ impl Prepared {
 
     #[inline]
     pub(super) fn ordinal(&self, row: u32) -> u64 {
-        self.table.ordinals()[row as usize]
+        match &self.part {
+            Some(part) => part.ordinals[row as usize],
+            None => self.table.ordinals()[row as usize],
+        }
     }
 
     /// A feature with its column.
@@ -161,7 +204,17 @@ impl Prepared {
     /// Per row a number that says which of the feature's values it has.
     #[inline]
     pub(super) fn codes(&self, feature: u32) -> &[u32] {
-        self.view(feature).keys(0).0
+        self.keys(feature, 0).0
+    }
+
+    /// The keys of an axis: per row a code, and where the axis is not that of the codes themselves, per code the key.
+    #[inline]
+    pub(super) fn keys(&self, feature: u32, slot: usize) -> (&[u32], Option<&[u32]>) {
+        let (codes, keys) = self.view(feature).keys(slot);
+        match &self.part {
+            Some(part) => (&part.codes[feature as usize], keys),
+            None => (codes, keys),
+        }
     }
 
     /// Whether two rows have different values there.

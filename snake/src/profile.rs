@@ -116,6 +116,15 @@ impl TextStatistics {
         let mut length = 0_u64;
         for character in text.chars() {
             length += 1;
+            self.separators += u64::from(matches!(character, ' ' | ',' | '.'));
+            if character.is_ascii() {
+                // The same as below, without looking it up.
+                self.digits += u64::from(character.is_ascii_digit());
+                self.upper += u64::from(character.is_ascii_uppercase());
+                self.special +=
+                    u64::from(!character.is_ascii_alphanumeric() && !character.is_whitespace());
+                continue;
+            }
             let category = character.general_category();
             let group = character.general_category_group();
             self.digits += u64::from(category == GeneralCategory::DecimalNumber);
@@ -124,7 +133,6 @@ impl TextStatistics {
                 !matches!(group, GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
                     && !character.is_whitespace(),
             );
-            self.separators += u64::from(matches!(character, ' ' | ',' | '.'));
         }
         self.texts += 1;
         self.characters += length;

@@ -121,8 +121,7 @@ impl TextStatistics {
                 // The same as below, without looking it up.
                 self.digits += u64::from(character.is_ascii_digit());
                 self.upper += u64::from(character.is_ascii_uppercase());
-                self.special +=
-                    u64::from(!character.is_ascii_alphanumeric() && !character.is_whitespace());
+                self.special += u64::from(!character.is_ascii_alphanumeric() && !character.is_whitespace());
                 continue;
             }
             let category = character.general_category();

@@ -123,10 +123,8 @@ impl Prepared {
             let codes = self.codes(feature);
             rows.iter().map(|&row| codes[row as usize]).collect()
         });
-        let part = Part {
-            codes: codes.collect(),
-            ordinals: rows.iter().map(|&row| self.ordinal(row)).collect(),
-        };
+        let part =
+            Part { codes: codes.collect(), ordinals: rows.iter().map(|&row| self.ordinal(row)).collect() };
         Some(Self {
             table: Arc::clone(&self.table),
             profile: self.profile,

@@ -4,7 +4,7 @@ mod json;
 mod row;
 mod text;
 
-pub(crate) use text::plain;
+pub(crate) use text::{plain, short_number};
 
 use std::io::{BufWriter, Write};
 use std::path::Path;

@@ -1,24 +1,22 @@
 //! `certify`: every promise of a model, checked against the rows it was trained on.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
-use protocol::Manifest;
+use anyhow::Result;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use snake::{Breach, Literal, Model, Survey, Test, TextTest, TrainingRows, survey_layer};
 use spec::PATH_FEATURE;
 
 use crate::cli::CertifyArgs;
-use crate::exit::{Refused, Usage};
+use crate::commands::evaluate::held_out;
+use crate::exit::Refused;
 use crate::model_ground::{Ground, ground, round_robin_paths};
-use crate::{files, model_file, outln};
+use crate::{model_file, outln};
 
 /// Breaches that are named of a layer; one is enough to refuse it.
 const NAMED: usize = 20;
 
 pub(crate) fn run(args: &CertifyArgs) -> Result<()> {
-    let holdout = args.held_out.as_deref().map(share_of).transpose()?;
+    let holdout = args.held_out.as_deref().map(|path| held_out(path).map(|(share, _)| share)).transpose()?;
     let mut model = model_file::read(&args.model, TrainingRows::Kept)?;
     let ground = ground(&mut model, &args.data, holdout)?;
     let known = model.population.rows() == model.targets.len();
@@ -47,19 +45,6 @@ pub(crate) fn run(args: &CertifyArgs) -> Result<()> {
     }
     why.extend(head);
     Err(Refused(format!("{}: not certified: {}", args.model.display(), why.join("; "))).into())
-}
-
-/// The share of rows that a run file or a manifest holds out.
-fn share_of(path: &Path) -> Result<f64> {
-    let bytes = files::read_small(path, 1 << 20)?;
-    if let Ok(manifest) = Manifest::open(&bytes) {
-        return Ok(manifest.spec().holdout);
-    }
-    let Ok(text) = std::str::from_utf8(&bytes) else {
-        return Err(Usage(format!("{}: is neither a run file nor a manifest", path.display())).into());
-    };
-    let run = spec::RunFile::parse(text).with_context(|| path.display().to_string())?;
-    Ok(run.settings.holdout)
 }
 
 /// What the model says of itself and does not keep.

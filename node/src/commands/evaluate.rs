@@ -230,15 +230,20 @@ fn class_of(cell: &str, kind: TargetKind, classes: &[Label]) -> Option<u32> {
 
 /// What a run file or a manifest holds out.
 pub(crate) fn holdout_of(path: &Path) -> Result<Holdout> {
+    held_out(path).map(|(share, seed)| Holdout::new(share, seed))
+}
+
+/// The share that a run file or a manifest holds out, and the seed of the choice.
+pub(crate) fn held_out(path: &Path) -> Result<(f64, u64)> {
     let bytes = files::read_small(path, 1 << 20)?;
     if let Ok(manifest) = Manifest::open(&bytes) {
-        return Ok(Holdout::new(manifest.spec().holdout, manifest.spec().training.seed));
+        return Ok((manifest.spec().holdout, manifest.spec().training.seed));
     }
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return Err(Usage(format!("{}: is neither a run file nor a manifest", path.display())).into());
     };
     let run = spec::RunFile::parse(text).with_context(|| path.display().to_string())?;
-    Ok(Holdout::new(run.settings.holdout, run.settings.training.seed))
+    Ok((run.settings.holdout, run.settings.training.seed))
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 use snake::{
     FeatureKind, FeatureUse, KindUse, Label, LargeClause, LayerOverview, Model, Overview, Spread,
-    column_text, number_text, quoted,
+    column_text, quoted,
 };
 
 use crate::cli::InspectArgs;
-use crate::commands::audit::plain;
+use crate::commands::audit::{plain, short_number};
 use crate::commands::predict::class_text;
 use crate::model_rows::read_model;
 use crate::outln;
@@ -119,11 +119,6 @@ fn consequence(targets: &[(Label, u64)]) -> String {
             format!("{}{}", shown.join(" or "), if several.len() > 5 { " or .." } else { "" })
         }
     }
-}
-
-fn short_number(number: f64) -> String {
-    let text = number_text(number);
-    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 fn print(model: &Model, overview: &Overview) -> Result<()> {

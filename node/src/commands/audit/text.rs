@@ -52,7 +52,7 @@ impl<W: Write> Printer<'_, W> {
             Some(candle) => {
                 let [estimate, low, q1, median, q3, high] =
                     [candle.iqr_mean, candle.low, candle.q1, candle.median, candle.q3, candle.high]
-                        .map(number);
+                        .map(short_number);
                 format!("{estimate}, {votes}: low {low}, q1 {q1}, median {median}, q3 {q3}, high {high}")
             }
         }
@@ -137,9 +137,9 @@ impl<W: Write> Printer<'_, W> {
         let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
         let high = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if low < high {
-            format!("from {} to {}", number(low), number(high))
+            format!("from {} to {}", short_number(low), short_number(high))
         } else {
-            format!("for {}", number(low))
+            format!("for {}", short_number(low))
         }
     }
 
@@ -169,7 +169,7 @@ impl<W: Write> Printer<'_, W> {
         let values = features.iter().filter_map(|place| {
             let feature = self.model.head.features.get(*place)?;
             let value = match (rows.value(*place, row), feature.kind) {
-                (Value::Number(x), _) => number(x),
+                (Value::Number(x), _) => short_number(x),
                 (Value::Text(text), _) => quoted(text),
                 (Value::Missing, FeatureKind::Number | FeatureKind::Text) => "missing".to_owned(),
             };
@@ -194,7 +194,8 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn number(value: f64) -> String {
+/// A number as short as it can be written exactly.
+pub(crate) fn short_number(value: f64) -> String {
     let text = number_text(value);
     text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }

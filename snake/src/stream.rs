@@ -58,6 +58,7 @@ impl Stream {
     }
 
     /// The next 64 random bits.
+    #[inline]
     #[allow(clippy::should_implement_trait)] // it never ends, and it is no sequence to adapt
     pub fn next(&mut self) -> u64 {
         self.0.next_u64()
@@ -65,12 +66,14 @@ impl Stream {
 
     /// A number below `bound` (0 for a bound of 0), by widening multiplication: the bias is below 2^-32 for
     /// bounds below 2^32.
+    #[inline]
     #[allow(clippy::cast_possible_truncation)]
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
     /// A float in [0, 1) with 53 random bits.
+    #[inline]
     #[allow(clippy::cast_precision_loss)]
     pub fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)

@@ -46,7 +46,7 @@ impl Axis {
         scratch.keys.clear();
         scratch.keys.extend(keys);
         let members = scratch.keys.len();
-        self.words = bits::words(members);
+        self.words = bits::whole_lanes(members);
         let low = scratch.keys.iter().copied().min().unwrap_or(0);
         let high = scratch.keys.iter().copied().max().unwrap_or(0);
         let span = (high - low) as usize + 1;
@@ -61,13 +61,60 @@ impl Axis {
 
     /// Few possible keys: which ones there are, then every member into the set of its key, then sums of these.
     fn mark(&mut self, scratch: &mut Scratch, low: u32, span: usize) {
+        self.lay_out(&mut scratch.places, low, span, scratch.keys.iter().copied());
+        for (member, &key) in scratch.keys.iter().enumerate() {
+            let start = scratch.places[(key - low) as usize] as usize;
+            bits::insert(&mut self.ladder[start..start + self.words], member);
+        }
+        self.add_up();
+    }
+
+    /// The keys of another axis on which every member has one key, turned into these. False, with nothing done, where that is
+    /// more work than [`Axis::build`].
+    pub(super) fn build_from(
+        &mut self,
+        scratch: &mut Scratch,
+        other: &Axis,
+        members: usize,
+        of: &[u32],
+    ) -> bool {
+        if other.step != 1 || other.keys.len() * other.words > 4 * members {
+            return false;
+        }
+        let keys = other.keys.iter().map(|&key| of[key as usize]);
+        let low = keys.clone().min().unwrap_or(0);
+        let span = (keys.clone().max().unwrap_or(0) - low) as usize + 1;
+        if span > members {
+            return false;
+        }
+        self.order.clear();
+        self.starts.clear();
+        self.values.clear();
+        self.words = other.words;
+        self.lay_out(&mut scratch.places, low, span, keys.clone());
+        for (group, key) in keys.enumerate() {
+            let start = scratch.places[(key - low) as usize] as usize;
+            let set = bits::lanes_mut(&mut self.ladder[start..start + self.words]).iter_mut();
+            let (below, upto) = (bits::lanes(other.rung(group)), bits::lanes(other.rung(group + 1)));
+            for ((set, below), upto) in set.zip(below).zip(upto) {
+                for lane in 0..bits::LANE {
+                    set[lane] |= below[lane] ^ upto[lane];
+                }
+            }
+        }
+        self.add_up();
+        true
+    }
+
+    /// Which of the possible keys there are, and empty sets for them.
+    fn lay_out(&mut self, places: &mut Vec<u32>, low: u32, span: usize, keys: impl Iterator<Item = u32>) {
         self.step = 1;
-        let places = &mut scratch.places;
         places.clear();
         places.resize(span, 0);
-        for &key in &scratch.keys {
+        for key in keys {
             places[(key - low) as usize] = 1;
         }
+        self.keys.clear();
         for (place, key) in places.iter_mut().zip(low..) {
             if *place == 1 {
                 self.keys.push(key);
@@ -76,12 +123,17 @@ impl Axis {
         }
         self.ladder.clear();
         self.ladder.resize((self.keys.len() + 1) * self.words, 0);
-        for (member, &key) in scratch.keys.iter().enumerate() {
-            let start = places[(key - low) as usize] as usize;
-            bits::insert(&mut self.ladder[start..start + self.words], member);
-        }
-        for place in self.words..self.ladder.len() {
-            self.ladder[place] |= self.ladder[place - self.words];
+    }
+
+    /// From sets of the members of each key to those of the members up to it.
+    fn add_up(&mut self) {
+        let ladder = bits::lanes_mut(&mut self.ladder);
+        let width = self.words / bits::LANE;
+        for place in width..ladder.len() {
+            let below = ladder[place - width];
+            for (block, below) in ladder[place].iter_mut().zip(below) {
+                *block |= below;
+            }
         }
     }
 
@@ -136,28 +188,46 @@ impl Axis {
             self.add(from, to, out);
             out.iter_mut().for_each(|block| *block ^= flip);
         } else if from == 0 {
-            for (out, high) in out.iter_mut().zip(self.rung(to)) {
-                *out = high ^ flip;
+            for (out, high) in bits::lanes_mut(out).iter_mut().zip(bits::lanes(self.rung(to))) {
+                for lane in 0..bits::LANE {
+                    out[lane] = high[lane] ^ flip;
+                }
             }
         } else {
-            for ((out, low), high) in out.iter_mut().zip(self.rung(from)).zip(self.rung(to)) {
-                *out = low ^ high ^ flip;
+            let rungs = bits::lanes(self.rung(from)).iter().zip(bits::lanes(self.rung(to)));
+            for (out, (low, high)) in bits::lanes_mut(out).iter_mut().zip(rungs) {
+                for lane in 0..bits::LANE {
+                    out[lane] = low[lane] ^ high[lane] ^ flip;
+                }
             }
         }
     }
 
     /// Adds the members of the keys at positions `from..to`.
     pub(super) fn add(&self, from: usize, to: usize, out: &mut [u64]) {
+        if self.step == 1 {
+            self.between(from, to, out);
+            return;
+        }
         let (first, last) = (from.div_ceil(self.step), to / self.step);
         if first >= last {
             self.stretch(from, to, out);
             return;
         }
-        for ((out, low), high) in out.iter_mut().zip(self.rung(first)).zip(self.rung(last)) {
-            *out |= low ^ high;
-        }
+        self.between(first, last, out);
         self.stretch(from, first * self.step, out);
         self.stretch(last * self.step, to, out);
+    }
+
+    /// Adds the members between two rungs.
+    #[inline]
+    fn between(&self, first: usize, last: usize, out: &mut [u64]) {
+        let rungs = bits::lanes(self.rung(first)).iter().zip(bits::lanes(self.rung(last)));
+        for (out, (low, high)) in bits::lanes_mut(out).iter_mut().zip(rungs) {
+            for lane in 0..bits::LANE {
+                out[lane] |= low[lane] ^ high[lane];
+            }
+        }
     }
 
     fn stretch(&self, from: usize, to: usize, out: &mut [u64]) {
@@ -198,7 +268,7 @@ mod tests {
             prop_assert!(axis.keys.is_sorted_by(|a, b| a < b));
             let place = |share: f64| (share * (axis.keys.len() + 1) as f64) as usize;
             let (from, to) = (place(ends.0.min(ends.1)), place(ends.0.max(ends.1)));
-            let mut set = vec![7; bits::words(members)];
+            let mut set = vec![7; bits::whole_lanes(members)];
             axis.set(from, to, negated, &mut set);
             for (member, key) in keys.iter().enumerate() {
                 let inside = axis.keys[from..to].contains(key);
@@ -212,7 +282,7 @@ mod tests {
         let mut axis = Axis::default();
         axis.build(&mut Scratch::default(), 0..20_000);
         assert!(axis.step > 1 && axis.ladder.len() <= BLOCKS + 1000);
-        let mut set = vec![0; bits::words(20_000)];
+        let mut set = vec![0; bits::whole_lanes(20_000)];
         axis.set(17, 19_001, false, &mut set);
         assert_eq!(bits::members(&set).collect::<Vec<_>>(), (17..19_001).collect::<Vec<_>>());
     }

@@ -8,8 +8,6 @@
 //! Since a clause is an OR, its truth on the whole bucket is the union of its literals' sets, and what stands in the
 //! bucket about it is read off these sets: nothing is assumed.
 
-use std::ops::Range;
-
 use super::draft::{Draft, check};
 use super::error::TrainError;
 use super::local::Local;
@@ -57,8 +55,6 @@ pub(super) struct Workshop<'a> {
     /// (class, member, row), sorted: a place in this list is what the sets hold, so that the members of a class are
     /// next to each other and counting them takes few blocks.
     by_class: Vec<(u32, u32, u32)>,
-    /// Where the blocks of the class at hand start and end.
-    blocks: Range<usize>,
     /// Members of the class at hand, those of the others, and those of the class that need another clause.
     own: Vec<u64>,
     others: Vec<u64>,
@@ -79,8 +75,10 @@ pub(super) struct Workshop<'a> {
 #[derive(Debug, Default)]
 struct Draftsman {
     drafts: Vec<Draft>,
-    /// Per draft, the set of the members on which it is true.
+    /// Per draft, the set of the members on which it is true; there may be room for more of them.
     sets: Vec<u64>,
+    /// Per draft, the members of other classes on which no draft before it is true. As `sets`.
+    before: Vec<u64>,
     /// Members of other classes on which no draft is true yet, and their numbers up to and with each block.
     uncovered: Vec<u64>,
     sums: Vec<u32>,
@@ -89,8 +87,8 @@ struct Draftsman {
     consequence: Vec<u64>,
     candidate: Vec<u64>,
     best: Vec<u64>,
-    /// Unions of the sets before each draft; one more of all.
-    prefixes: Vec<u64>,
+    /// The drafts of these two.
+    drawn: [Draft; 2],
 }
 
 /// The clauses of a class so far.
@@ -106,10 +104,14 @@ impl Known {
         self.ends.clear();
     }
 
-    /// Adds a clause; false if it is known.
-    fn add(&mut self, clause: &[Draft]) -> bool {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Adds a clause; false if it is one of the first `among`.
+    fn add(&mut self, clause: &[Draft], among: usize) -> bool {
         let mut start = 0;
-        for &end in &self.ends {
+        for &end in &self.ends[..among] {
             if self.drafts[start..end] == *clause {
                 return false;
             }
@@ -123,17 +125,38 @@ impl Known {
 
 impl Draftsman {
     /// (Members of other classes that the candidate covers newly) x (members of the consequence that it keeps).
-    /// `own` are the blocks in which members of the class lie; a block at an end may hold others too.
-    fn score(&self, own: &Range<usize>) -> u64 {
-        let Range { start, end } = *own;
-        let covered = bits::count_common(&self.candidate[..start], &self.uncovered[..start])
-            + bits::count_common(&self.candidate[end..], &self.uncovered[end..]);
-        let (inside, kept) = bits::hits_and_rest(
-            &self.candidate[start..end],
-            &self.uncovered[start..end],
-            &self.consequence[start..end],
-        );
-        (covered + inside) * kept
+    #[inline]
+    fn score(&self) -> u64 {
+        let (covered, kept) = bits::hits_and_rest(&self.candidate, &self.uncovered, &self.consequence);
+        covered * kept
+    }
+
+    /// Adds the best candidate; returns how many members of other classes are left to be covered.
+    #[inline]
+    fn take(&mut self, draft: Draft) -> usize {
+        let words = self.best.len();
+        let start = self.drafts.len() * words;
+        let end = start + words;
+        self.drafts.push(draft);
+        if self.sets.len() < end {
+            self.sets.resize(end, 0);
+            self.before.resize(end, 0);
+        }
+        let best = bits::lanes(&self.best).iter();
+        let record = bits::lanes_mut(&mut self.sets[start..end])
+            .iter_mut()
+            .zip(bits::lanes_mut(&mut self.before[start..end]));
+        let change =
+            bits::lanes_mut(&mut self.uncovered).iter_mut().zip(bits::lanes_mut(&mut self.consequence));
+        for ((best, (set, before)), (uncovered, consequence)) in best.zip(record).zip(change) {
+            *set = *best;
+            *before = *uncovered;
+            for lane in 0..bits::LANE {
+                uncovered[lane] &= !best[lane];
+                consequence[lane] &= !best[lane];
+            }
+        }
+        bits::sum_up(&self.uncovered, &mut self.sums)
     }
 }
 
@@ -146,7 +169,6 @@ impl<'a> Workshop<'a> {
             quotes: Quotes::new(),
             local: Local::new(prepared),
             by_class: Vec::new(),
-            blocks: 0..0,
             own: Vec::new(),
             others: Vec::new(),
             open: Vec::new(),
@@ -174,7 +196,7 @@ impl<'a> Workshop<'a> {
         self.by_class.sort_unstable();
         self.local.begin(self.by_class.iter().map(|&(_, _, row)| row));
         let members = self.by_class.len();
-        let words = bits::words(members);
+        let words = bits::whole_lanes(members);
         let mut votes = Votes::default();
         self.consequences.clear();
         self.have.clear();
@@ -184,9 +206,9 @@ impl<'a> Workshop<'a> {
             let to = from + self.by_class[from..].partition_point(|&(other, ..)| other == class);
             clear(&mut self.own, words);
             clear(&mut self.others, words);
-            (from..to).for_each(|place| bits::insert(&mut self.own, place));
-            (0..from).chain(to..members).for_each(|place| bits::insert(&mut self.others, place));
-            self.blocks = from / 64..bits::words(to);
+            bits::insert_range(&mut self.own, from..to);
+            bits::insert_range(&mut self.others, 0..from);
+            bits::insert_range(&mut self.others, to..members);
             self.clauses_of_class(&mut votes, stream)?;
             from = to;
         }
@@ -236,6 +258,8 @@ impl<'a> Workshop<'a> {
     }
 
     fn clauses_of_open(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
+        // Of this round none can come up again: its members are open no more.
+        let earlier = self.known.len();
         self.open_sums.resize(self.open.len(), 0);
         let mut left = bits::sum_up(&self.open, &mut self.open_sums);
         while let Some(target) = bits::nth(&self.open, &self.open_sums, stream.below(left)) {
@@ -247,7 +271,7 @@ impl<'a> Workshop<'a> {
             bits::remove_all(&mut self.open, &self.clause.consequence);
             left = bits::sum_up(&self.open, &mut self.open_sums);
             // The same clause again would say nothing new.
-            if !self.known.add(&self.clause.drafts) {
+            if !self.known.add(&self.clause.drafts, earlier) {
                 continue;
             }
             #[allow(clippy::cast_possible_truncation)]
@@ -275,42 +299,41 @@ impl<'a> Workshop<'a> {
         let (words, members) = (self.own.len(), self.by_class.len());
         let clause = &mut self.clause;
         clause.drafts.clear();
-        clause.sets.clear();
         clause.uncovered.clone_from(&self.others);
         clause.consequence.clone_from(&self.own);
-        let mut blocks = self.blocks.clone();
         if self.prepared.numeric() {
             // Members are sorted by target.
             let reach = members.div_ceil(NEAR);
             let near = target.saturating_sub(reach)..(target + reach + 1).min(members);
-            blocks = near.start / 64..bits::words(near.end);
-            near.for_each(|place| bits::insert(&mut clause.consequence, place));
+            bits::insert_range(&mut clause.consequence, near);
         }
         clause.candidate.resize(words, 0);
         clause.best.resize(words, 0);
         clause.sums.resize(words, 0);
         let mut left = bits::sum_up(&clause.uncovered, &mut clause.sums);
         while left > 0 {
-            let mut best: Option<(u64, Draft)> = None;
+            // Of the two drafts the one at `at` may be written over, the other one is the best so far.
+            let mut highest: Option<u64> = None;
+            let mut at = 0;
             for _ in 0..self.lookahead {
                 check(self.cancel)?;
                 let Some(opposed) = bits::nth(&clause.uncovered, &clause.sums, stream.below(left)) else {
                     break;
                 };
-                let draft = self.local.oppose(stream, opposed, target)?;
-                self.local.set(&draft, &mut clause.candidate, self.cancel)?;
-                let score = clause.score(&blocks);
-                if best.is_none_or(|(highest, _)| score > highest) {
-                    best = Some((score, draft));
+                let draft = &mut clause.drawn[at];
+                self.local.oppose(stream, opposed, target, draft)?;
+                self.local.set(draft, &mut clause.candidate, self.cancel)?;
+                let score = clause.score();
+                if highest.is_none_or(|highest| score > highest) {
+                    highest = Some(score);
+                    at = 1 - at;
                     std::mem::swap(&mut clause.candidate, &mut clause.best);
                 }
             }
-            let Some((_, draft)) = best else { break };
-            bits::remove_all(&mut clause.uncovered, &clause.best);
-            bits::remove_all(&mut clause.consequence, &clause.best);
-            clause.drafts.push(draft);
-            clause.sets.extend_from_slice(&clause.best);
-            left = bits::sum_up(&clause.uncovered, &mut clause.sums);
+            if highest.is_none() {
+                break;
+            }
+            left = clause.take(clause.drawn[1 - at]);
         }
         Ok(())
     }
@@ -320,23 +343,19 @@ impl<'a> Workshop<'a> {
     fn prune(&mut self) {
         let words = self.own.len();
         let clause = &mut self.clause;
-        clause.prefixes.clear();
-        clause.prefixes.resize(words, 0);
-        for set in clause.sets.chunks_exact(words) {
-            let before = clause.prefixes.len() - words;
-            clause.prefixes.extend_from_within(before..);
-            bits::insert_all(&mut clause.prefixes[before + words..], set);
-        }
         // `best` gathers what the kept ones cover.
         clause.best.fill(0);
         clause.consequence.clone_from(&self.own);
         for index in (0..clause.drafts.len()).rev() {
             let blocks = index * words..(index + 1) * words;
-            if bits::union_covers(&clause.best, &clause.prefixes[blocks.clone()], &self.others) {
+            if bits::covers(&clause.best, &clause.before[blocks.clone()]) {
                 clause.drafts.remove(index);
-            } else {
-                bits::insert_all(&mut clause.best, &clause.sets[blocks.clone()]);
-                bits::remove_all(&mut clause.consequence, &clause.sets[blocks]);
+                continue;
+            }
+            let change = clause.best.iter_mut().zip(&mut clause.consequence);
+            for (set, (covered, consequence)) in clause.sets[blocks].iter().zip(change) {
+                *covered |= set;
+                *consequence &= !set;
             }
         }
     }

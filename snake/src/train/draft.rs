@@ -16,6 +16,12 @@ pub(super) struct Draft {
     pub(super) test: DraftTest,
 }
 
+impl Default for Draft {
+    fn default() -> Self {
+        Self { feature: 0, negated: false, test: DraftTest::Number(0.0) }
+    }
+}
+
 /// The test of a draft, without its negation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum DraftTest {
@@ -94,21 +100,30 @@ impl Draft {
 
     /// What the test asks, its negation left aside.
     pub(super) fn shape<'a>(&self, prepared: &'a Prepared) -> Shape<'a> {
+        if let Some((slot, from, to)) = self.keys() {
+            return Shape::Keys { slot, from, to };
+        }
         match self.test {
             DraftTest::Number(threshold) => Shape::Value(threshold),
-            DraftTest::Scaled { border, .. } => Shape::Keys { slot: 0, from: 0, to: border },
-            DraftTest::Measured { slot, border, .. } => {
-                Shape::Keys { slot: usize::from(slot), from: 0, to: border }
-            }
-            DraftTest::Zero { rank: key } | DraftTest::Equals { code: key } => {
-                Shape::Keys { slot: 0, from: key, to: key + 1 }
-            }
             DraftTest::Piece { test, .. } => {
                 Shape::Entries(Entries::piece(prepared.view(self.feature), test, self.text(prepared)))
             }
             DraftTest::Reference { comparison, code, threshold } => {
                 Shape::Entries(Entries::reference(prepared.view(self.feature), comparison, code, threshold))
             }
+            // All that is left is of keys.
+            _ => Shape::Keys { slot: 0, from: 0, to: 0 },
+        }
+    }
+
+    /// Where the test holds for the keys of an axis from one up to another, exclusive: the axis and the two.
+    #[inline]
+    pub(super) fn keys(&self) -> Option<(usize, u32, u32)> {
+        match self.test {
+            DraftTest::Scaled { border, .. } => Some((0, 0, border)),
+            DraftTest::Measured { slot, border, .. } => Some((usize::from(slot), 0, border)),
+            DraftTest::Zero { rank: key } | DraftTest::Equals { code: key } => Some((0, key, key + 1)),
+            DraftTest::Number(_) | DraftTest::Piece { .. } | DraftTest::Reference { .. } => None,
         }
     }
 

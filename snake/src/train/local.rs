@@ -1,7 +1,7 @@
 //! A bucket's columns, laid out so that the set of members on which a literal is true costs a few words.
 
 use super::axis::{Axis, Scratch};
-use super::draft::{Draft, Shape, check};
+use super::draft::{Draft, DraftTest, Shape, check};
 use super::error::TrainError;
 use super::masks::Masks;
 use super::oppose::{conflict, oppose, oppose_in};
@@ -13,6 +13,8 @@ use crate::stream::Stream;
 const FEW: usize = 64;
 /// The weight of the heaviest feature as a whole number: [`FEW`] of them fit 32 bits.
 const HEAVIEST: f64 = (1_u32 << 25) as f64;
+/// Features that are compared together: rows of codes and the weights are filled up to a multiple with what never differs.
+const LANE: usize = 4;
 /// Texts searched between two looks at the cancel flag.
 const CHUNK: usize = 64;
 
@@ -21,9 +23,9 @@ const CHUNK: usize = 64;
 pub(super) struct Local<'a> {
     prepared: &'a Prepared,
     rows: Vec<u32>,
-    /// Row by row which value each feature has; empty where there are many features.
+    /// Row by row which value each feature has, in whole lanes; empty where there are many features.
     codes: Vec<u32>,
-    /// The features' weights as whole numbers, which add up the same in any order.
+    /// The features' weights as whole numbers, which add up the same in any order; in whole lanes.
     weights: Vec<u32>,
     /// Per feature its axes, built when they are first needed.
     axes: Vec<Axis>,
@@ -54,11 +56,12 @@ impl<'a> Local<'a> {
         self.rows.clear();
         self.rows.extend(rows);
         self.built.fill(false);
-        let width = self.prepared.feature_count();
-        self.codes.clear();
-        if width <= FEW {
+        let features = self.prepared.feature_count();
+        if features <= FEW {
+            // What fills up the lanes is never written, and so stays 0.
+            let width = self.weights.len();
             self.codes.resize(width * self.rows.len(), 0);
-            for (feature, at) in (0_u32..).zip(0..width) {
+            for (feature, at) in (0_u32..).zip(0..features) {
                 let codes = self.prepared.codes(feature);
                 for (place, &row) in self.codes[at..].iter_mut().step_by(width).zip(&self.rows) {
                     *place = codes[row as usize];
@@ -67,24 +70,31 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// A literal that is true on member `yes` and false on member `no`.
+    /// Sets `out` to a literal that is true on member `yes` and false on member `no`.
     ///
     /// # Errors
     /// [`TrainError::Conflict`] when their rows have the same features.
-    pub(super) fn oppose(&self, stream: &mut Stream, yes: usize, no: usize) -> Result<Draft, TrainError> {
-        let width = self.prepared.feature_count();
+    #[inline]
+    pub(super) fn oppose(
+        &self,
+        stream: &mut Stream,
+        yes: usize,
+        no: usize,
+        out: &mut Draft,
+    ) -> Result<(), TrainError> {
         let rows = (self.rows[yes], self.rows[no]);
-        if width > FEW {
-            return oppose(self.prepared, stream, rows.0, rows.1);
+        let width = self.weights.len();
+        if self.prepared.feature_count() > FEW {
+            *out = oppose(self.prepared, stream, rows.0, rows.1)?;
+            return Ok(());
         }
         let [yes, no] = [yes, no].map(|member| &self.codes[member * width..(member + 1) * width]);
-        match draw_differing(&self.weights, stream, yes, no) {
-            Some(feature) => {
-                let [yes, no] = [yes, no].map(|codes| codes[feature as usize]);
-                Ok(oppose_in(feature, self.prepared, stream, yes, no))
-            }
-            None => Err(conflict(self.prepared, rows.0, rows.1)),
-        }
+        let Some(feature) = draw_differing(&self.weights, stream, yes, no) else {
+            return Err(conflict(self.prepared, rows.0, rows.1));
+        };
+        let [yes, no] = [yes, no].map(|codes| codes[feature as usize]);
+        oppose_in(feature, self.prepared, stream, yes, no, out);
+        Ok(())
     }
 
     /// Sets `out` to the members on which the literal is true. Bits beyond the last member may be set too.
@@ -98,16 +108,18 @@ impl<'a> Local<'a> {
             fill(axis, draft.negated, out, |code| mask >> code & 1 == 1);
             return Ok(());
         }
+        if let DraftTest::Number(threshold) = draft.test {
+            let axis = self.axis(draft.feature, 0);
+            axis.set(0, axis.values.partition_point(|&value| value < threshold), draft.negated, out);
+            return Ok(());
+        }
+        if let Some((slot, from, to)) = draft.keys() {
+            let axis = self.axis(draft.feature, slot);
+            let from = if from == 0 { 0 } else { axis.position(from) };
+            axis.set(from, axis.position(to), draft.negated, out);
+            return Ok(());
+        }
         match (draft.shape(self.prepared), self.prepared.view(draft.feature)) {
-            (Shape::Value(threshold), _) => {
-                let axis = self.axis(draft.feature, 0);
-                axis.set(0, axis.values.partition_point(|&value| value < threshold), draft.negated, out);
-            }
-            (Shape::Keys { slot, from, to }, _) => {
-                let axis = self.axis(draft.feature, slot);
-                let from = if from == 0 { 0 } else { axis.position(from) };
-                axis.set(from, axis.position(to), draft.negated, out);
-            }
             (Shape::Entries(entries), FeatureView::Text { column, .. }) => {
                 let axis = self.axis(draft.feature, 0);
                 out.fill(0);
@@ -122,8 +134,8 @@ impl<'a> Local<'a> {
                     }
                 }
             }
-            // A draft is only ever made for a column of its kind.
-            (Shape::Entries(_), FeatureView::Number(_)) => out.fill(0),
+            // The other shapes are done with, and a draft is only ever made for a column of its kind.
+            _ => out.fill(0),
         }
         Ok(())
     }
@@ -141,18 +153,31 @@ impl<'a> Local<'a> {
 
     #[cold]
     fn build(&mut self, feature: u32, slot: usize, index: usize) {
-        let axis = &mut self.axes[index];
         let view = self.prepared.view(feature);
-        let rows = self.rows.iter();
         match self.prepared.keys(feature, slot) {
-            (codes, None) => axis.build(&mut self.scratch, rows.map(|&row| codes[row as usize])),
+            (_, Some(keys)) if self.build_from(feature, index, keys) => (),
+            (codes, None) => {
+                let keys = self.rows.iter().map(|&row| codes[row as usize]);
+                self.axes[index].build(&mut self.scratch, keys);
+            }
             (codes, Some(keys)) => {
-                axis.build(&mut self.scratch, rows.map(|&row| keys[codes[row as usize] as usize]));
+                let keys = self.rows.iter().map(|&row| keys[codes[row as usize] as usize]);
+                self.axes[index].build(&mut self.scratch, keys);
             }
         }
+        let axis = &mut self.axes[index];
         if let (FeatureView::Number(feature), 0) = (view, slot) {
             axis.values.extend(axis.keys.iter().map(|&rank| feature.values.distinct[rank as usize]));
         }
+    }
+
+    /// Makes the axis of a measure from that of the values, whose members are sorted already: few sets instead of many
+    /// members. False where that is not less work.
+    fn build_from(&mut self, feature: u32, index: usize, keys: &[u32]) -> bool {
+        self.axis(feature, 0);
+        let values = feature as usize * self.prepared.slots();
+        let Ok([axis, values]) = self.axes.get_disjoint_mut([index, values]) else { return false };
+        axis.build_from(&mut self.scratch, values, self.rows.len(), keys)
     }
 }
 
@@ -175,22 +200,32 @@ fn fill(axis: &Axis, negated: bool, out: &mut [u64], holds: impl Fn(u32) -> bool
     }
 }
 
-/// Weights as whole numbers in proportion, none of them 0.
+/// Weights as whole numbers in proportion, none of them 0; then zeros to whole lanes.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and HEAVIEST
 fn whole(weights: &[f64]) -> Vec<u32> {
     let heaviest = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    weights.iter().map(|weight| (weight / heaviest * HEAVIEST).max(1.0) as u32).collect()
+    let whole = weights.iter().map(|weight| (weight / heaviest * HEAVIEST).max(1.0) as u32);
+    let lanes = weights.len().next_multiple_of(LANE);
+    whole.chain(std::iter::repeat(0)).take(lanes).collect()
 }
 
-/// Draws a feature in which two rows differ, by weight; `None` when there is none. At most [`FEW`] features.
+/// Draws a feature in which two rows differ, by weight; `None` when there is none. At most [`FEW`] features, in whole lanes.
 #[inline]
 fn draw_differing(weights: &[u32], stream: &mut Stream, yes: &[u32], no: &[u32]) -> Option<u32> {
-    let mut differing = [0_u32; FEW];
-    let mut sum = 0_u32;
-    for (((place, &weight), yes), no) in differing.iter_mut().zip(weights).zip(yes).zip(no) {
-        *place = if yes == no { 0 } else { weight };
-        sum += *place;
+    let mut differing = [[0_u32; LANE]; FEW / LANE];
+    let mut sums = [0_u32; LANE];
+    let weights = weights.as_chunks::<LANE>().0;
+    let codes = yes.as_chunks::<LANE>().0.iter().zip(no.as_chunks::<LANE>().0);
+    for ((place, weights), (yes, no)) in differing.iter_mut().zip(weights).zip(codes) {
+        for lane in 0..LANE {
+            // All bits where they differ, and none where not: chance would decide a branch.
+            let differ = yes[lane] ^ no[lane];
+            place[lane] =
+                weights[lane] & ((differ | differ.wrapping_neg()).cast_signed() >> 31).cast_unsigned();
+            sums[lane] += place[lane];
+        }
     }
+    let sum: u32 = sums.iter().sum();
     if sum == 0 {
         return None;
     }
@@ -198,9 +233,11 @@ fn draw_differing(weights: &[u32], stream: &mut Stream, yes: &[u32], no: &[u32])
     let at = stream.below(sum as usize) as u32;
     let mut below = 0;
     let mut drawn = 0;
-    for weight in &differing[..weights.len()] {
-        below += weight;
-        drawn += u32::from(below <= at);
+    for weights in &differing[..weights.len()] {
+        for weight in weights {
+            below += weight;
+            drawn += u32::from(below <= at);
+        }
     }
     Some(drawn)
 }

@@ -27,7 +27,9 @@ pub(super) fn oppose(
     match draw_feature(prepared, stream, yes, no) {
         Some(feature) => {
             let codes = prepared.codes(feature);
-            Ok(oppose_in(feature, prepared, stream, codes[yes as usize], codes[no as usize]))
+            let mut draft = Draft::default();
+            oppose_in(feature, prepared, stream, codes[yes as usize], codes[no as usize], &mut draft);
+            Ok(draft)
         }
         None => Err(conflict(prepared, yes, no)),
     }
@@ -39,13 +41,21 @@ pub(super) fn conflict(prepared: &Prepared, a: u32, b: u32) -> TrainError {
     TrainError::Conflict { first: prepared.ordinal(a.min(b)), second: prepared.ordinal(a.max(b)) }
 }
 
-/// A literal on a feature that is true on rows of the code `yes` and false on those of the other code `no`.
-pub(super) fn oppose_in(feature: u32, prepared: &Prepared, stream: &mut Stream, yes: u32, no: u32) -> Draft {
-    let (negated, test) = match prepared.view(feature) {
+/// Sets `out` to a literal on a feature that is true on rows of the code `yes` and false on those of the other code `no`.
+pub(super) fn oppose_in(
+    feature: u32,
+    prepared: &Prepared,
+    stream: &mut Stream,
+    yes: u32,
+    no: u32,
+    out: &mut Draft,
+) {
+    // Written where it stays: it is small, but copies of what was written just now are slow.
+    out.feature = feature;
+    (out.negated, out.test) = match prepared.view(feature) {
         FeatureView::Number(feature) => number(feature, stream, yes, no),
         FeatureView::Text { column, feature } => text(&column.dictionary, feature, stream, yes, no),
     };
-    Draft { feature, negated, test }
 }
 
 /// Whether the test is negated, and the test.

@@ -19,20 +19,25 @@ struct Numbers<'a> {
 pub(super) fn number(feature: &NumberFeature, stream: &mut Stream, yes: u32, no: u32) -> Drawn {
     let ranks = (yes, no);
     let [yes, no] = [ranks.0, ranks.1].map(|rank| feature.values.distinct[rank as usize]);
-    let numbers = Numbers { feature, ranks, yes, no };
     let mix = &feature.mix;
-    let family = mix.only().or_else(|| mix.at(stream.below(mix.total())));
-    let drawn = match family {
+    match mix.only().or_else(|| mix.at(stream.below(mix.total()))) {
         None | Some(NumberFamily::Value) => None,
-        Some(NumberFamily::Standard) => feature.standard_scale().and_then(|scale| numbers.scaled(scale)),
-        Some(NumberFamily::Logarithm) => numbers.scaled(Scale::Measure(Measure::Nl)),
-        Some(NumberFamily::Digits) => numbers.digits(),
-        Some(NumberFamily::Zero) => numbers.zero(),
-    };
-    drawn.unwrap_or_else(|| (yes > no, DraftTest::Number(between(yes.min(no), yes.max(no)))))
+        Some(family) => Numbers { feature, ranks, yes, no }.of(family),
+    }
+    .unwrap_or_else(|| (yes > no, DraftTest::Number(between(yes.min(no), yes.max(no)))))
 }
 
 impl Numbers<'_> {
+    fn of(&self, family: NumberFamily) -> Option<Drawn> {
+        match family {
+            NumberFamily::Value => None,
+            NumberFamily::Standard => self.feature.standard_scale().and_then(|scale| self.scaled(scale)),
+            NumberFamily::Logarithm => self.scaled(Scale::Measure(Measure::Nl)),
+            NumberFamily::Digits => self.digits(),
+            NumberFamily::Zero => self.zero(),
+        }
+    }
+
     /// A threshold half way between the measures of the two.
     fn scaled(&self, scale: Scale) -> Option<Drawn> {
         let (yes, no) = (scale.of(self.yes), scale.of(self.no));

@@ -6,6 +6,11 @@ use crate::bits;
 const BLOCKS: usize = 1 << 15;
 const RUNGS: usize = 64;
 
+/// Numbers that are counted together.
+const STEP: usize = 16;
+/// Up to this many keys, those below a border are counted: a search waits for each of its comparisons.
+const COUNTED: usize = 64;
+
 /// Members in the order of a key; the room is used again.
 ///
 /// The sets of the members below every `step`th distinct key are kept (the ladder), so the members of a stretch of keys
@@ -22,8 +27,10 @@ pub(super) struct Axis {
     starts: Vec<u32>,
     /// Rung `i`: the set of the members of the first `i * step` keys.
     ladder: Vec<u64>,
-    /// The number that each key stands for; empty where keys are no numbers.
-    pub(super) values: Vec<f64>,
+    /// The number that each key stands for, in whole steps, filled up with infinity; empty where keys are no numbers.
+    values: Vec<[f64; STEP]>,
+    /// The last number of each step.
+    tops: Vec<f64>,
 }
 
 /// Room to sort in.
@@ -43,6 +50,7 @@ impl Axis {
         self.keys.clear();
         self.starts.clear();
         self.values.clear();
+        self.tops.clear();
         scratch.keys.clear();
         scratch.keys.extend(keys);
         let members = scratch.keys.len();
@@ -90,6 +98,7 @@ impl Axis {
         self.order.clear();
         self.starts.clear();
         self.values.clear();
+        self.tops.clear();
         self.words = other.words;
         self.lay_out(&mut scratch.places, low, span, keys.clone());
         for (group, key) in keys.enumerate() {
@@ -172,9 +181,35 @@ impl Axis {
         }
     }
 
+    /// Says which numbers the keys stand for, in ascending order.
+    pub(super) fn name(&mut self, of: impl Fn(u32) -> f64) {
+        for keys in self.keys.chunks(STEP) {
+            let mut step = [f64::INFINITY; STEP];
+            step.iter_mut().zip(keys).for_each(|(value, &key)| *value = of(key));
+            self.values.push(step);
+            self.tops.push(step[STEP - 1]);
+        }
+    }
+
+    /// How many keys stand for numbers below a threshold.
+    #[inline]
+    pub(super) fn below(&self, threshold: f64) -> usize {
+        let below = |values: &[f64]| values.iter().map(|&value| usize::from(value < threshold)).sum();
+        let step: usize = if self.tops.len() <= COUNTED {
+            below(&self.tops)
+        } else {
+            self.tops.partition_point(|&top| top < threshold)
+        };
+        // No infinity is below anything.
+        step * STEP + self.values.get(step).map_or(0, |values| below(values))
+    }
+
     /// The position of the first key that is not below a border.
     #[inline]
     pub(super) fn position(&self, border: u32) -> usize {
+        if self.keys.len() <= COUNTED {
+            return self.keys.iter().map(|&key| u32::from(key < border)).sum::<u32>() as usize;
+        }
         self.keys.partition_point(|&key| key < border)
     }
 
@@ -273,6 +308,19 @@ mod tests {
             for (member, key) in keys.iter().enumerate() {
                 let inside = axis.keys[from..to].contains(key);
                 prop_assert_eq!(set[member / 64] >> (member % 64) & 1 == 1, inside != negated);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_below_a_threshold() {
+        for count in [0, 1, 15, 16, 17, 100, 1024, 1025, 3000] {
+            let mut axis = Axis::default();
+            axis.build(&mut Scratch::default(), 0..count);
+            axis.name(|key| f64::from(key) - 20.0);
+            for threshold in [-30.0, -20.0, -4.5, -4.0, 0.5, 79.0, 1004.0, 1005.0, 5000.0, f64::MAX] {
+                let below = (0..count).filter(|&key| f64::from(key) - 20.0 < threshold).count();
+                assert_eq!(axis.below(threshold), below, "{count} {threshold}");
             }
         }
     }

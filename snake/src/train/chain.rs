@@ -11,6 +11,9 @@ use crate::stream::Stream;
 /// How many literals may be refused in a row before a condition stands as it is.
 const REFUSALS: usize = 32;
 
+/// Rows that go are few where they are fewer than one in this many.
+const FEW: usize = 16;
+
 /// A bucket without its clauses.
 #[derive(Debug, PartialEq)]
 pub(super) struct Link {
@@ -129,9 +132,23 @@ impl Chain<'_> {
 }
 
 /// Takes the ascending `gone`, all of which are in it, out of the ascending `rows`.
-fn remove_sorted(rows: &mut Vec<u32>, gone: &[u32]) {
+pub(super) fn remove_sorted(rows: &mut Vec<u32>, gone: &[u32]) {
+    let mut kept = 0;
+    if gone.len() < rows.len() / FEW {
+        // Few of many: what lies between two of them is moved at once.
+        let mut from = 0;
+        for row in gone {
+            let Some(stay) = rows[from..].iter().position(|other| other == row) else { break };
+            rows.copy_within(from..from + stay, kept);
+            kept += stay;
+            from += stay + 1;
+        }
+        rows.copy_within(from.., kept);
+        rows.truncate(kept + rows.len() - from);
+        return;
+    }
     // Every row is written, and the next one over it if it goes: no branch that chance decides.
-    let (mut kept, mut met) = (0, 0);
+    let mut met = 0;
     for place in 0..rows.len() {
         let row = rows[place];
         let goes = gone.get(met) == Some(&row);
@@ -156,5 +173,10 @@ mod tests {
         let mut rows = vec![1, 3, 4, 7, 9];
         remove_sorted(&mut rows, &[3, 9]);
         assert_eq!(rows, [1, 4, 7]);
+        for gone in [vec![], vec![0], vec![99], vec![0, 1, 50], vec![3, 98, 99], (0..100).collect()] {
+            let mut rows: Vec<u32> = (0..100).collect();
+            remove_sorted(&mut rows, &gone);
+            assert!(rows.iter().copied().eq((0..100).filter(|row| !gone.contains(row))), "{gone:?}");
+        }
     }
 }

@@ -36,6 +36,9 @@ fn least_clauses(lookahead: u32) -> u32 {
     (lookahead / LOOKAHEAD_PER_CLAUSE).clamp(1, MOST_CLAUSES)
 }
 
+/// Up to this many classes, members are sorted by counting them.
+const FEW_CLASSES: usize = 16;
+
 /// What the members of a bucket vote by.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Votes {
@@ -160,14 +163,22 @@ impl Draftsman {
     }
 }
 
+impl Drop for Workshop<'_> {
+    fn drop(&mut self) {
+        let quotes = std::mem::take(&mut self.quotes);
+        self.prepared.rooms().give_back(self.local.leave(quotes));
+    }
+}
+
 impl<'a> Workshop<'a> {
     pub(super) fn new(prepared: &'a Prepared, lookahead: u32, cancel: &'a Cancel) -> Self {
+        let (local, quotes) = Local::new(prepared, prepared.rooms().take());
         Self {
             prepared,
             cancel,
             lookahead,
-            quotes: Quotes::new(),
-            local: Local::new(prepared),
+            quotes,
+            local,
             by_class: Vec::new(),
             own: Vec::new(),
             others: Vec::new(),
@@ -188,12 +199,10 @@ impl<'a> Workshop<'a> {
     /// [`TrainError::Cancelled`], [`TrainError::Conflict`].
     pub(super) fn votes(
         &mut self,
-        rows: impl Iterator<Item = u32>,
+        rows: impl Iterator<Item = u32> + Clone,
         stream: &mut Stream,
     ) -> Result<Votes, TrainError> {
-        self.by_class.clear();
-        self.by_class.extend((0..).zip(rows).map(|(member, row)| (self.prepared.class(row), member, row)));
-        self.by_class.sort_unstable();
+        sort_by_class(&mut self.by_class, self.prepared, rows);
         self.local.begin(self.by_class.iter().map(|&(_, _, row)| row));
         let members = self.by_class.len();
         let words = bits::whole_lanes(members);
@@ -358,6 +367,33 @@ impl<'a> Workshop<'a> {
                 *consequence &= !set;
             }
         }
+    }
+}
+
+/// Sets `sorted` to (class, member, row), sorted.
+fn sort_by_class(
+    sorted: &mut Vec<(u32, u32, u32)>,
+    prepared: &Prepared,
+    rows: impl Iterator<Item = u32> + Clone,
+) {
+    let all = (0..).zip(rows).map(|(member, row)| (prepared.class(row), member, row));
+    let mut places = [0_usize; FEW_CLASSES];
+    if prepared.numeric() || all.clone().any(|(class, ..)| class as usize >= FEW_CLASSES) {
+        sorted.clear();
+        sorted.extend(all);
+        sorted.sort_unstable();
+        return;
+    }
+    all.clone().for_each(|(class, ..)| places[class as usize] += 1);
+    let mut below = 0;
+    for place in &mut places {
+        below += std::mem::replace(place, below);
+    }
+    sorted.resize(below, (0, 0, 0));
+    for member in all {
+        let place = &mut places[member.0 as usize];
+        sorted[*place] = member;
+        *place += 1;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Divide: a unit's rows are split by literals until every slice is small enough for a leaf.
 
 use super::UnitJob;
-use super::chain::is_leaf;
+use super::chain::{is_leaf, remove_sorted};
 use super::draft::Draft;
 use super::error::TrainError;
 use super::leaf::{Leaf, train_leaf};
@@ -16,6 +16,10 @@ const SAMPLE: usize = 8192;
 /// would otherwise make conditions as long as the table. Balanced ones need 64 for 2^64 rows.
 const DEEPEST: usize = 64;
 
+/// A slice of one in this many rows, or fewer, is copied next to each other before it is divided further: thinly spread
+/// rows are slow to look at, and to copy from.
+const THINNED: usize = 8;
+
 /// Trains a slice: divides it, or hands it to a leaf. `sides` says which side was taken at each split on the way
 /// (true side: `true`), `prefix` holds the literals of these.
 pub(super) fn train_slice(
@@ -27,21 +31,29 @@ pub(super) fn train_slice(
     if sides.len() >= DEEPEST || is_leaf(job.prepared, job.training, &rows) {
         return train_leaf(&Leaf { job, sides: &sides, prefix: &prefix }, rows);
     }
+    if rows.len() <= job.prepared.rows_here() / THINNED
+        && let Some(part) = job.prepared.part(&rows)
+    {
+        #[allow(clippy::cast_possible_truncation)] // a shard has at most u32::MAX rows
+        let rows = (0..rows.len() as u32).collect();
+        return train_slice(&UnitJob { prepared: &part, ..*job }, rows, sides, prefix);
+    }
     let Some(draft) = split(job, &rows, &sides)? else {
         return train_leaf(&Leaf { job, sides: &sides, prefix: &prefix }, rows);
     };
+    let mut inside = Vec::new();
+    draft.filter(job.prepared, &rows, &mut inside, &mut Vec::new(), job.cancel)?;
+    let mut outside = rows;
+    remove_sorted(&mut outside, &inside);
     let side = |side: bool| {
         let draft = if side { draft } else { draft.opposite() };
-        let mut inside = Vec::new();
-        draft.filter(job.prepared, &rows, &mut inside, &mut Vec::new(), job.cancel)?;
         let sides = sides.iter().copied().chain([side]).collect();
         let prefix = prefix.iter().copied().chain([draft]).collect();
-        Ok::<_, TrainError>((inside, sides, prefix))
+        (sides, prefix)
     };
-    let (yes, no) = (side(true)?, side(false)?);
-    drop(rows);
+    let (yes, no) = (side(true), side(false));
     let (yes, no) =
-        rayon::join(|| train_slice(job, yes.0, yes.1, yes.2), || train_slice(job, no.0, no.1, no.2));
+        rayon::join(|| train_slice(job, inside, yes.0, yes.1), || train_slice(job, outside, no.0, no.1));
     let mut buckets = yes?;
     buckets.extend(no?);
     Ok(buckets)

@@ -6,6 +6,8 @@ use super::error::TrainError;
 use super::masks::Masks;
 use super::oppose::{conflict, oppose, oppose_in};
 use super::prepared::{FeatureView, Prepared};
+use super::quotes::Quotes;
+use super::room::Room;
 use crate::cancel::Cancel;
 use crate::stream::Stream;
 
@@ -35,19 +37,31 @@ pub(super) struct Local<'a> {
 }
 
 impl<'a> Local<'a> {
-    pub(super) fn new(prepared: &'a Prepared) -> Self {
+    pub(super) fn new(prepared: &'a Prepared, room: Room) -> (Self, Quotes) {
+        let Room { quotes, masks, mut axes, codes, scratch } = room;
         let count = prepared.feature_count() * prepared.slots();
-        let mut axes = Vec::new();
         axes.resize_with(count, Axis::default);
-        Self {
+        let local = Self {
             prepared,
             rows: Vec::new(),
-            codes: Vec::new(),
+            codes,
             weights: whole(prepared.weights()),
             axes,
             built: vec![false; count],
-            masks: Masks::new(),
-            scratch: Scratch::default(),
+            masks,
+            scratch,
+        };
+        (local, quotes)
+    }
+
+    /// The room that it was made with; there is nothing to be done with it afterwards.
+    pub(super) fn leave(&mut self, quotes: Quotes) -> Room {
+        Room {
+            quotes,
+            masks: std::mem::take(&mut self.masks),
+            axes: std::mem::take(&mut self.axes),
+            codes: std::mem::take(&mut self.codes),
+            scratch: std::mem::take(&mut self.scratch),
         }
     }
 
@@ -110,7 +124,7 @@ impl<'a> Local<'a> {
         }
         if let DraftTest::Number(threshold) = draft.test {
             let axis = self.axis(draft.feature, 0);
-            axis.set(0, axis.values.partition_point(|&value| value < threshold), draft.negated, out);
+            axis.set(0, axis.below(threshold), draft.negated, out);
             return Ok(());
         }
         if let Some((slot, from, to)) = draft.keys() {
@@ -167,7 +181,7 @@ impl<'a> Local<'a> {
         }
         let axis = &mut self.axes[index];
         if let (FeatureView::Number(feature), 0) = (view, slot) {
-            axis.values.extend(axis.keys.iter().map(|&rank| feature.values.distinct[rank as usize]));
+            axis.name(|rank| feature.values.distinct[rank as usize]);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which entries of a small dictionary a test holds for, kept from one bucket to the next.
+//! Which entries of a small dictionary a test holds for, kept from one bucket and leaf to the next.
 //!
 //! The same few tests of the same few texts are drawn again and again.
 
@@ -6,10 +6,10 @@ use super::draft::{Draft, DraftTest, Shape};
 use super::prepared::{FeatureView, Prepared};
 
 /// How many answers are kept.
-const SLOTS: usize = 1 << 11;
+const SLOTS: usize = 1 << 13;
 
 /// Answers by test, each in the one place that its test may have. It has no part in what the answers are.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Masks {
     slots: Vec<Option<(u32, DraftTest, u64)>>,
 }

@@ -7,7 +7,7 @@
 //! family ── oppose (oppose_number, oppose_text) ── draft: a literal between two rows
 //! local (axis, masks): which members make it true;  quotes: texts that literals share
 //! prepared (information, ranked, numbers, texts): what all units of a shard need
-//! entries, searches: tests of dictionary entries
+//! room: what is kept from one leaf to the next;  entries, searches: tests of dictionary entries
 //! ```
 //!
 //! Random numbers: every node of the divide tree draws from its own stream, a leaf's for its chain; every bucket's
@@ -33,6 +33,7 @@ mod oppose_text;
 mod prepared;
 mod quotes;
 mod ranked;
+mod room;
 mod searches;
 mod texts;
 

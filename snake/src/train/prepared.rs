@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::information::Binned;
 use super::numbers::{DIGITS, NumberFeature};
 use super::ranked::Ranked;
+use super::room::Rooms;
 use super::texts::TextFeature;
 use crate::profile::Profile;
 use crate::table::{Column, Table, TargetColumn, TextColumn};
@@ -27,6 +28,7 @@ pub struct Prepared {
     classes: Vec<u32>,
     slots: usize,
     nothing: Arc<NumberFeature>,
+    rooms: Arc<Rooms>,
     part: Option<Part>,
 }
 
@@ -35,7 +37,8 @@ pub struct Prepared {
 struct Part {
     /// Per feature, the codes.
     codes: Vec<Vec<u32>>,
-    ordinals: Vec<u64>,
+    /// Which rows of the shard these are.
+    rows: Vec<u32>,
 }
 
 /// Up to this many features a part's rows are copied.
@@ -110,7 +113,8 @@ impl Prepared {
         let slots = features.iter().map(Derived::slots).max().unwrap_or(0);
         let nothing = Arc::new(NumberFeature::new(&[], profile));
         let features = features.into();
-        Self { table, profile, features, weights, cumulative, classes, slots, nothing, part: None }
+        let rooms = Arc::default();
+        Self { table, profile, features, weights, cumulative, classes, slots, nothing, rooms, part: None }
     }
 
     /// The same with some rows alone, which are then the rows 0, 1, ..: a slice's rows lie all over a large shard, and are
@@ -123,8 +127,8 @@ impl Prepared {
             let codes = self.codes(feature);
             rows.iter().map(|&row| codes[row as usize]).collect()
         });
-        let part =
-            Part { codes: codes.collect(), ordinals: rows.iter().map(|&row| self.ordinal(row)).collect() };
+        let of_shard = |&row: &u32| self.part.as_ref().map_or(row, |part| part.rows[row as usize]);
+        let part = Part { codes: codes.collect(), rows: rows.iter().map(of_shard).collect() };
         Some(Self {
             table: Arc::clone(&self.table),
             profile: self.profile,
@@ -134,6 +138,7 @@ impl Prepared {
             classes: rows.iter().map(|&row| self.class(row)).collect(),
             slots: self.slots,
             nothing: Arc::clone(&self.nothing),
+            rooms: Arc::clone(&self.rooms),
             part: Some(part),
         })
     }
@@ -182,10 +187,18 @@ impl Prepared {
 
     #[inline]
     pub(super) fn ordinal(&self, row: u32) -> u64 {
-        match &self.part {
-            Some(part) => part.ordinals[row as usize],
-            None => self.table.ordinals()[row as usize],
-        }
+        let row = self.part.as_ref().map_or(row, |part| part.rows[row as usize]);
+        self.table.ordinals()[row as usize]
+    }
+
+    /// How many rows there are here: of the shard or of the part.
+    pub(super) fn rows_here(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// What those who build clauses leave to each other.
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     /// A feature with its column.

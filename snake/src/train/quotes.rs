@@ -8,7 +8,7 @@ const SLOTS: usize = 1 << 10;
 const BYTES: usize = 24;
 
 /// Texts quoted lately, each in the one place that it may have. A layer quotes few texts, but those often.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Quotes {
     slots: Vec<Option<Quote>>,
 }

@@ -148,7 +148,7 @@ impl Draft {
             }
             (Shape::Keys { slot, from, to }, _) => {
                 let (codes, keys) = prepared.keys(self.feature, slot);
-                let inside = |key: u32| from <= key && key < to;
+                let inside = |key: u32| key.wrapping_sub(from) < to - from;
                 match keys {
                     None => self.keep(rows, kept, cancel, |row| inside(codes[row as usize])),
                     Some(keys) => {
@@ -186,22 +186,29 @@ impl Draft {
         cancel: &Cancel,
         plain: impl Fn(u32) -> bool,
     ) -> Result<(), TrainError> {
-        // Every row is written, and the next one over it if it is not to be kept: no branch that chance decides.
         let mut end = kept.len();
         for chunk in rows.chunks(CHUNK) {
             check(cancel)?;
             kept.resize(end + chunk.len(), 0);
-            let room = &mut kept[end..];
-            let mut count = 0;
-            for &row in chunk {
-                room[count] = row;
-                count += usize::from(plain(row) != self.negated);
-            }
-            end += count;
+            end += compact(chunk, &mut kept[end..], |row| plain(row) != self.negated);
             kept.truncate(end);
         }
         Ok(())
     }
+}
+
+/// Writes the rows that are to be kept to the beginning of `room`, which is as long; returns how many.
+///
+/// On its own, so that the loop has all registers.
+#[inline(never)]
+fn compact(rows: &[u32], room: &mut [u32], keeps: impl Fn(u32) -> bool) -> usize {
+    // Every row is written, and the next one over it if it is not to be kept: no branch that chance decides.
+    let mut count = 0;
+    for &row in rows {
+        room[count] = row;
+        count += usize::from(keeps(row));
+    }
+    count
 }
 
 /// Stops a training whose flag is set.

@@ -119,7 +119,7 @@ impl<'a> Local<'a> {
     pub(super) fn set(&mut self, draft: &Draft, out: &mut [u64], cancel: &Cancel) -> Result<(), TrainError> {
         if let Some(mask) = self.masks.of(draft, self.prepared) {
             let axis = self.axis(draft.feature, 0);
-            fill(axis, draft.negated, out, |code| mask >> code & 1 == 1);
+            fill(axis, mask, draft.negated, out);
             return Ok(());
         }
         if let DraftTest::Number(threshold) = draft.test {
@@ -195,22 +195,18 @@ impl<'a> Local<'a> {
     }
 }
 
-/// Sets `out` to the members of the keys for which the test holds, or does not: stretch by stretch.
-fn fill(axis: &Axis, negated: bool, out: &mut [u64], holds: impl Fn(u32) -> bool) {
+/// Sets `out` to the members of the keys below 64 that are in the mask, or to the others: stretch by stretch.
+fn fill(axis: &Axis, mask: u64, negated: bool, out: &mut [u64]) {
     out.fill(0);
-    let mut from = 0;
-    let mut inside = false;
-    for (group, &key) in axis.keys.iter().enumerate() {
-        let here = holds(key) != negated;
-        if here != inside {
-            if inside {
-                axis.add(from, group, out);
-            }
-            (from, inside) = (group, here);
-        }
-    }
-    if inside {
-        axis.add(from, axis.keys.len(), out);
+    let mask = if negated { !mask } else { mask };
+    let mut inside =
+        axis.keys.iter().zip(0_u32..64).fold(0, |set, (key, group)| set | (mask >> key & 1) << group);
+    while inside != 0 {
+        let from = inside.trailing_zeros();
+        let to = from + (inside >> from).trailing_ones();
+        axis.add(from as usize, to as usize, out);
+        // What is left, without the stretch: all above it.
+        inside &= u64::MAX.checked_shl(to).unwrap_or(0);
     }
 }
 

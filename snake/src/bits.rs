@@ -124,7 +124,8 @@ fn nth_of_block(block: u64, rank: u32) -> usize {
     // Per byte, the bits up to and with it: at most 64, so that there is a bit to spare.
     let sums = bytes.wrapping_mul(ONES);
     let rank = u64::from(rank);
-    let shift = 8 * (((rank * ONES | HIGHS) - sums) & HIGHS).count_ones() % 64;
+    let below = (((rank * ONES) | HIGHS) - sums) & HIGHS;
+    let shift = 8 * below.count_ones() % 64;
     let rest = rank - (sums << 8 >> shift & 0xff);
     let byte = (block >> shift) as u8;
     shift as usize + usize::from(NTH_OF_BYTE[rest as usize % 8][usize::from(byte)])

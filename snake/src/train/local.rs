@@ -75,10 +75,14 @@ impl<'a> Local<'a> {
             // What fills up the lanes is never written, and so stays 0.
             let width = self.weights.len();
             self.codes.resize(width * self.rows.len(), 0);
-            for (feature, at) in (0_u32..).zip(0..features) {
-                let codes = self.prepared.codes(feature);
-                for (place, &row) in self.codes[at..].iter_mut().step_by(width).zip(&self.rows) {
-                    *place = codes[row as usize];
+            let mut columns = [&[][..]; FEW];
+            (0_u32..).zip(&mut columns[..features]).for_each(|(feature, column)| {
+                *column = self.prepared.codes(feature);
+            });
+            // Without any feature there is nothing to write.
+            for (codes, &row) in self.codes.chunks_exact_mut(width.max(1)).zip(&self.rows) {
+                for (place, column) in codes.iter_mut().zip(&columns[..features]) {
+                    *place = column[row as usize];
                 }
             }
         }

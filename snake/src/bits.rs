@@ -97,6 +97,20 @@ pub(crate) fn nth(set: &[u64], sums: &[u32], rank: usize) -> Option<usize> {
     Some(index * 64 + shift + block.trailing_zeros() as usize)
 }
 
+/// Takes the members out for which `keep` is false.
+#[inline]
+pub(crate) fn retain(set: &mut [u64], mut keep: impl FnMut(usize) -> bool) {
+    for (index, block) in set.iter_mut().enumerate() {
+        let mut left = *block;
+        while left != 0 {
+            if !keep(index * 64 + left.trailing_zeros() as usize) {
+                *block ^= left & left.wrapping_neg();
+            }
+            left &= left - 1;
+        }
+    }
+}
+
 /// The members, ascending.
 pub(crate) fn members(set: &[u64]) -> impl Iterator<Item = usize> + '_ {
     set.iter().enumerate().flat_map(|(index, &block)| {
@@ -147,6 +161,9 @@ mod tests {
             let mut both = x.clone();
             insert_all(&mut both, &y);
             prop_assert_eq!(&both, &set(&union));
+            let mut kept = both.clone();
+            retain(&mut kept, |member| a.contains(&member));
+            prop_assert_eq!(kept, x);
             remove_all(&mut both, &z);
             prop_assert_eq!(both, set(&union.difference(&c).copied().collect()));
         }

@@ -4,6 +4,7 @@ use memchr::memmem::Finder;
 
 use super::prepared::FeatureView;
 use super::searches::{self, Found};
+use super::signatures::Signature;
 use super::texts::{TextFeature, To};
 use crate::literal::{Comparison, TextTest};
 
@@ -11,7 +12,7 @@ use crate::literal::{Comparison, TextTest};
 #[derive(Debug)]
 pub(super) enum Entries<'a> {
     /// T
-    Contains(Finder<'a>),
+    Contains(Finder<'a>, Option<Sieve<'a>>),
     /// T on long texts.
     Found(Finder<'a>, Found),
     /// TEQ
@@ -21,9 +22,40 @@ pub(super) enum Entries<'a> {
     /// TEW; SFX likewise.
     Ends { end: &'a str, holds: bool },
     /// LEV
-    Farther(To<'a>, f64),
+    Farther(To<'a>, f64, Option<Sieve<'a>>),
     /// JAC
-    Below(To<'a>, f64),
+    Below(To<'a>, f64, Option<Sieve<'a>>),
+}
+
+/// Answers for most entries by their signatures.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sieve<'a> {
+    signatures: &'a [Signature],
+    asked: Signature,
+}
+
+impl<'a> Sieve<'a> {
+    fn new(feature: &'a TextFeature, asked: &str) -> Option<Self> {
+        let signatures = &*feature.signatures;
+        (!signatures.is_empty()).then(|| Self { signatures, asked: Signature::of(asked) })
+    }
+
+    #[inline]
+    fn may_contain(&self, code: u32) -> bool {
+        self.signatures[code as usize].may_contain(self.asked)
+    }
+
+    #[inline]
+    fn least_edits(&self, code: u32) -> f64 {
+        f64::from(self.signatures[code as usize].least_edits(self.asked))
+    }
+
+    /// How many pairs of the text asked about an entry has not, and the other way round, at least.
+    #[inline]
+    fn missing_pairs(&self, code: u32) -> [usize; 2] {
+        let other = self.signatures[code as usize];
+        [self.asked.missing_pairs(other), other.missing_pairs(self.asked)].map(|count| count as usize)
+    }
 }
 
 impl<'a> Entries<'a> {
@@ -31,15 +63,11 @@ impl<'a> Entries<'a> {
     pub(super) fn piece(view: FeatureView<'a>, test: TextTest, piece: &'a str) -> Self {
         match test {
             TextTest::Contains => {
-                let known = match view {
-                    FeatureView::Text { column, feature: TextFeature { searches: Some(searches), .. } } => {
-                        searches.of(piece, column.dictionary.len())
-                    }
-                    _ => None,
-                };
-                match known {
+                let FeatureView::Text { column, feature } = view else { return Self::Equals(piece) };
+                let searches = feature.searches.as_ref();
+                match searches.and_then(|searches| searches.of(piece, column.dictionary.len())) {
                     Some(found) => Self::Found(Finder::new(piece), found),
-                    None => Self::Contains(Finder::new(piece)),
+                    None => Self::Contains(Finder::new(piece), Sieve::new(feature, piece)),
                 }
             }
             TextTest::Equals => Self::Equals(piece),
@@ -62,11 +90,27 @@ impl<'a> Entries<'a> {
             // Fewer characters in common than the threshold: not all of the first ones that it takes.
             Comparison::Pfx => Self::Starts { start: first(reference, threshold), holds: false },
             Comparison::Sfx => Self::Ends { end: last(reference, threshold), holds: false },
-            Comparison::Lev => Self::Farther(feature.distances.to(comparison, dictionary, code), threshold),
+            // Of other texts, what signatures tell of bytes says nothing of characters.
             // SIM is never drafted.
-            Comparison::Jac | Comparison::Sim => {
-                Self::Below(feature.distances.to(comparison, dictionary, code), threshold)
+            Comparison::Lev | Comparison::Jac | Comparison::Sim => {
+                let to = feature.distances.to(comparison, dictionary, code);
+                let sieve = if feature.ascii { Sieve::new(feature, reference) } else { None };
+                if comparison == Comparison::Lev {
+                    Self::Farther(to, threshold, sieve)
+                } else {
+                    Self::Below(to, threshold, sieve)
+                }
             }
+        }
+    }
+
+    /// Of a test of how a text starts or ends: the piece, whether it is at the end, and whether the test holds for the texts
+    /// that have it.
+    pub(super) fn end(&self) -> Option<(&'a str, bool, bool)> {
+        match *self {
+            Self::Starts { start, holds } => Some((start, false, holds)),
+            Self::Ends { end, holds } => Some((end, true, holds)),
+            _ => None,
         }
     }
 
@@ -75,13 +119,20 @@ impl<'a> Entries<'a> {
     pub(super) fn holds(&self, code: u32, dictionary: &[Box<str>]) -> bool {
         let text = || &*dictionary[code as usize];
         match self {
-            Self::Contains(finder) => finder.find(text().as_bytes()).is_some(),
+            Self::Contains(finder, sieve) => {
+                sieve.is_none_or(|sieve| sieve.may_contain(code)) && finder.find(text().as_bytes()).is_some()
+            }
             Self::Found(finder, found) => searches::contains(finder, found, code, dictionary),
             Self::Equals(other) => text() == *other,
             Self::Starts { start, holds } => text().starts_with(*start) == *holds,
             Self::Ends { end, holds } => text().ends_with(*end) == *holds,
-            Self::Farther(to, threshold) => to.of(code) > *threshold,
-            Self::Below(to, threshold) => to.of(code) < *threshold,
+            Self::Farther(to, threshold, sieve) => {
+                sieve.is_some_and(|sieve| sieve.least_edits(code) > *threshold) || to.of(code) > *threshold
+            }
+            Self::Below(to, threshold, sieve) => {
+                sieve.is_some_and(|sieve| to.most(code, || sieve.missing_pairs(code)) < *threshold)
+                    || to.of(code) < *threshold
+            }
         }
     }
 }

@@ -1,12 +1,17 @@
 //! A bucket's columns, laid out so that the set of members on which a literal is true costs a few words.
 
+use memchr::memmem;
+
 use super::axis::{Axis, Scratch};
-use super::draft::{Draft, Shape, check};
+use super::draft::{Draft, DraftTest, Shape, check};
 use super::error::TrainError;
+use super::grams::{Grams, Reach};
 use super::masks::Masks;
 use super::oppose::{conflict, oppose, oppose_in};
 use super::prepared::{FeatureView, Prepared};
+use crate::bits;
 use crate::cancel::Cancel;
+use crate::literal::TextTest;
 use crate::stream::Stream;
 
 /// Up to this many features, all of them are compared to draw one in which two rows differ.
@@ -29,6 +34,9 @@ pub(super) struct Local<'a> {
     axes: Vec<Axis>,
     built: Vec<bool>,
     masks: Masks,
+    /// Per feature of texts the bytes in them, built when it is first needed.
+    grams: Vec<Grams>,
+    read: Vec<bool>,
     scratch: Scratch,
 }
 
@@ -45,6 +53,8 @@ impl<'a> Local<'a> {
             axes,
             built: vec![false; count],
             masks: Masks::new(),
+            grams: std::iter::repeat_with(Grams::default).take(prepared.feature_count()).collect(),
+            read: vec![false; prepared.feature_count()],
             scratch: Scratch::default(),
         }
     }
@@ -54,6 +64,7 @@ impl<'a> Local<'a> {
         self.rows.clear();
         self.rows.extend(rows);
         self.built.fill(false);
+        self.read.fill(false);
         let width = self.prepared.feature_count();
         self.codes.clear();
         if width <= FEW {
@@ -98,6 +109,9 @@ impl<'a> Local<'a> {
             fill(axis, draft.negated, out, |code| mask >> code & 1 == 1);
             return Ok(());
         }
+        if self.containing(draft, out) {
+            return Ok(());
+        }
         match (draft.shape(self.prepared), self.prepared.view(draft.feature)) {
             (Shape::Value(threshold), _) => {
                 let axis = self.axis(draft.feature, 0);
@@ -108,7 +122,25 @@ impl<'a> Local<'a> {
                 let from = if from == 0 { 0 } else { axis.position(from) };
                 axis.set(from, axis.position(to), draft.negated, out);
             }
-            (Shape::Entries(entries), FeatureView::Text { column, .. }) => {
+            (Shape::Ends { slot, ends, stretch, holds, .. }, _) if stretch.exact => {
+                let axis = self.axis(draft.feature, slot);
+                let (from, to) = ends.borders_among(stretch, &axis.keys);
+                axis.set(from, to, draft.negated == holds, out);
+            }
+            (Shape::Ends { slot, ends, stretch, holds, entries }, FeatureView::Text { column, .. })
+                if self.mostly_distinct(draft.feature) =>
+            {
+                let axis = self.axis(draft.feature, slot);
+                let (from, to) = ends.borders_among(stretch, &axis.keys);
+                axis.set(from, to, false, out);
+                let codes = self.prepared.codes(draft.feature);
+                let code = |member: usize| codes[self.rows[member] as usize];
+                bits::retain(out, |member| entries.holds(code(member), &column.dictionary) == holds);
+                if draft.negated == holds {
+                    out.iter_mut().for_each(|block| *block = !*block);
+                }
+            }
+            (Shape::Entries(entries) | Shape::Ends { entries, .. }, FeatureView::Text { column, .. }) => {
                 let axis = self.axis(draft.feature, 0);
                 out.fill(0);
                 let mut group = 0;
@@ -123,9 +155,44 @@ impl<'a> Local<'a> {
                 }
             }
             // A draft is only ever made for a column of its kind.
-            (Shape::Entries(_), FeatureView::Number(_)) => out.fill(0),
+            (_, FeatureView::Number(_)) => out.fill(0),
         }
         Ok(())
+    }
+
+    /// T by the bytes of the bucket's texts, where that is faster than searching them one by one; else false.
+    fn containing(&mut self, draft: &Draft, out: &mut [u64]) -> bool {
+        let DraftTest::Piece { test: TextTest::Contains, .. } = draft.test else { return false };
+        let prepared = self.prepared;
+        let FeatureView::Text { column, feature } = prepared.view(draft.feature) else { return false };
+        if feature.searches.is_some() || !self.mostly_distinct(draft.feature) {
+            return false;
+        }
+        let codes = prepared.codes(draft.feature);
+        let text = |row: u32| &*column.dictionary[codes[row as usize] as usize];
+        let index = draft.feature as usize;
+        if !std::mem::replace(&mut self.read[index], true) {
+            self.grams[index].build(self.rows.iter().map(|&row| text(row)));
+        }
+        let piece = draft.text(prepared).as_bytes();
+        match self.grams[index].reach(piece, out) {
+            Reach::Exact => {}
+            Reach::AtMost => {
+                bits::retain(out, |member| memmem::find(text(self.rows[member]).as_bytes(), piece).is_some())
+            }
+            Reach::Unknown => return false,
+        }
+        if draft.negated {
+            out.iter_mut().for_each(|block| *block = !*block);
+        }
+        true
+    }
+
+    /// Whether members have hardly ever the same value, so that asking members one by one is no slower than asking values.
+    #[inline]
+    fn mostly_distinct(&mut self, feature: u32) -> bool {
+        let members = self.rows.len();
+        self.axis(feature, 0).keys.len() * 2 > members
     }
 
     /// The members sorted along one of a feature's axes.

@@ -3,9 +3,12 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::ends::Ends;
 use super::family::{Mix, TextFamily};
+use super::masks::SMALL;
 use super::ranked::Ranked;
 use super::searches::Searches;
+use super::signatures::Signature;
 use crate::literal::{Comparison, Measure};
 use crate::measure;
 use crate::measure::bigrams::Bigrams;
@@ -42,6 +45,12 @@ pub(super) struct TextFeature {
     pub(super) distances: Distances,
     /// Of long texts.
     pub(super) searches: Option<Searches>,
+    /// Per dictionary entry; empty where there are few texts or they are long.
+    pub(super) signatures: Vec<Signature>,
+    /// The order of the texts' starts, and that of their ends; `None` where that is of no use. Their axes come after
+    /// those of the measures.
+    ends: Option<[Ends; 2]>,
+    pub(super) ascii: bool,
     pub(super) mix: Mix<TextFamily>,
 }
 
@@ -69,7 +78,34 @@ impl TextFeature {
             None if family == TextFamily::Distance => share * distances.weight(dictionary.len()),
             None => share * RARER,
         });
-        Self { measures, families, distances, searches: Searches::new(dictionary), mix }
+        let searches = Searches::new(dictionary);
+        let sieved = dictionary.len() > SMALL && searches.is_none();
+        let signatures =
+            if sieved { dictionary.iter().map(|text| Signature::of(text)).collect() } else { vec![] };
+        let ends = (sieved && Mix::has_texts(profile, TextFamily::Position))
+            .then(|| [false, true].map(|at_end| Ends::new(dictionary, at_end)));
+        Self { measures, families, distances, searches, signatures, ends, ascii, mix }
+    }
+
+    /// How many axes there are.
+    pub(super) fn slots(&self) -> usize {
+        1 + self.measures.len() + self.ends.as_ref().map_or(0, |ends| ends.len())
+    }
+
+    /// The order of the texts' starts, or of their ends, and which axis it is.
+    pub(super) fn ends(&self, at_end: bool) -> Option<(usize, &Ends)> {
+        let place = usize::from(at_end);
+        Some((1 + self.measures.len() + place, &self.ends.as_ref()?[place]))
+    }
+
+    /// Per dictionary entry its key on an axis; `None` for the axis of the entries themselves.
+    #[inline]
+    pub(super) fn keys(&self, slot: usize) -> Option<&[u32]> {
+        let place = slot.checked_sub(1)?;
+        match self.measures.get(place) {
+            Some((_, ranked)) => Some(&ranked.ranks),
+            None => self.ends.as_ref()?.get(place - self.measures.len()).map(|ends| &*ends.ranks),
+        }
     }
 
     /// The measures of a family, as positions in the list.
@@ -174,6 +210,16 @@ pub(super) enum To<'a> {
 }
 
 impl To<'_> {
+    /// What the measure of an entry is not above, from how many pairs the reference has that the entry has not, and the other
+    /// way round, at least.
+    #[inline]
+    pub(super) fn most(&self, code: u32, missing: impl FnOnce() -> [usize; 2]) -> f64 {
+        match self {
+            Self::Bigrams(sets, _, reference) => sets[*reference].most(&sets[code as usize], missing()),
+            _ => f64::INFINITY,
+        }
+    }
+
     /// The measure of an entry.
     #[inline]
     #[allow(clippy::cast_precision_loss)] // at most a text's length

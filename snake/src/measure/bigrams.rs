@@ -28,6 +28,13 @@ impl Bigrams {
         share(left.len(), right.len(), both)
     }
 
+    /// How many of these pairs another set can lack whose similarity is not below the threshold; `None` where there are none.
+    pub(crate) fn lacking(&self, threshold: f64) -> Option<usize> {
+        let size = self.0.len();
+        // The other set has what they have in common at least.
+        (0..size).rev().find(|lacking| share(size, size - lacking, size - lacking) >= threshold)
+    }
+
     /// What the similarity is not above, if so many of these pairs are missing in the other one and the other way round;
     /// NaN where neither has any.
     pub(crate) fn most(&self, other: &Self, missing: [usize; 2]) -> f64 {

@@ -24,6 +24,8 @@ pub(super) struct Axis {
     ladder: Vec<u64>,
     /// The number that each key stands for; empty where keys are no numbers.
     pub(super) values: Vec<f64>,
+    /// The end of texts that each key stands for, as a number; empty where keys are no ends.
+    pub(super) ends: Vec<u64>,
 }
 
 /// Room to sort in.
@@ -43,6 +45,7 @@ impl Axis {
         self.keys.clear();
         self.starts.clear();
         self.values.clear();
+        self.ends.clear();
         scratch.keys.clear();
         scratch.keys.extend(keys);
         let members = scratch.keys.len();

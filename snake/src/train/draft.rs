@@ -168,7 +168,7 @@ impl Draft {
                 }
                 self.keep(rows, kept, cancel, |row| {
                     let code = codes[row as usize];
-                    if inside(code) { entries.holds(code, &column.dictionary) } else { !holds }
+                    if inside(code) { entries.is(code, &column.dictionary) } else { !holds }
                 })
             }
             (Shape::Entries(tested), FeatureView::Text { column, .. }) => {
@@ -176,7 +176,7 @@ impl Draft {
                 if column.dictionary.len() > rows.len() {
                     return self.keep(rows, kept, cancel, |row| {
                         let code = codes[row as usize];
-                        tested.holds(code, &column.dictionary)
+                        tested.is(code, &column.dictionary)
                     });
                 }
                 entries.clear();
@@ -184,7 +184,7 @@ impl Draft {
                     if (code as usize).is_multiple_of(CHUNK) {
                         check(cancel)?;
                     }
-                    entries.push(tested.holds(code, &column.dictionary));
+                    entries.push(tested.is(code, &column.dictionary));
                 }
                 self.keep(rows, kept, cancel, |row| entries[codes[row as usize] as usize])
             }

@@ -2,6 +2,7 @@
 
 use memchr::memmem::Finder;
 
+use super::grams::Lacking;
 use super::prepared::FeatureView;
 use super::searches::{self, Found};
 use super::signatures::Signature;
@@ -31,13 +32,22 @@ pub(super) enum Entries<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sieve<'a> {
     signatures: &'a [Signature],
+    text: &'a str,
     asked: Signature,
+    /// Whether all entries are ASCII: then what they have and the text has not counts too.
+    both: bool,
 }
 
 impl<'a> Sieve<'a> {
-    fn new(feature: &'a TextFeature, asked: &str) -> Option<Self> {
+    fn new(feature: &'a TextFeature, text: &'a str) -> Option<Self> {
         let signatures = &*feature.signatures;
-        (!signatures.is_empty()).then(|| Self { signatures, asked: Signature::of(asked) })
+        let both = feature.ascii;
+        (!signatures.is_empty()).then(|| Self { signatures, text, asked: Signature::of(text), both })
+    }
+
+    /// For comparisons by character: of other texts, signatures say nothing about these.
+    fn of_ascii(feature: &'a TextFeature, text: &'a str) -> Option<Self> {
+        if text.is_ascii() { Self::new(feature, text) } else { None }
     }
 
     #[inline]
@@ -46,15 +56,23 @@ impl<'a> Sieve<'a> {
     }
 
     #[inline]
-    fn least_edits(&self, code: u32) -> f64 {
-        f64::from(self.signatures[code as usize].least_edits(self.asked))
+    #[allow(clippy::cast_precision_loss)] // at most a text's length
+    fn least_edits(&self, code: u32, other: &str) -> f64 {
+        let signature = self.signatures[code as usize];
+        let least = f64::from(self.asked.least_edits(signature));
+        if !self.both {
+            return least;
+        }
+        let longer = self.text.len().abs_diff(other.len()) as f64;
+        least.max(f64::from(signature.least_edits(self.asked))).max(longer)
     }
 
-    /// How many pairs of the text asked about an entry has not, and the other way round, at least.
+    /// How many pairs of the text an entry has not, and the other way round, at least.
     #[inline]
     fn missing_pairs(&self, code: u32) -> [usize; 2] {
         let other = self.signatures[code as usize];
-        [self.asked.missing_pairs(other), other.missing_pairs(self.asked)].map(|count| count as usize)
+        let back = if self.both { other.missing_pairs(self.asked) } else { 0 };
+        [self.asked.missing_pairs(other) as usize, back as usize]
     }
 }
 
@@ -90,11 +108,10 @@ impl<'a> Entries<'a> {
             // Fewer characters in common than the threshold: not all of the first ones that it takes.
             Comparison::Pfx => Self::Starts { start: first(reference, threshold), holds: false },
             Comparison::Sfx => Self::Ends { end: last(reference, threshold), holds: false },
-            // Of other texts, what signatures tell of bytes says nothing of characters.
             // SIM is never drafted.
             Comparison::Lev | Comparison::Jac | Comparison::Sim => {
                 let to = feature.distances.to(comparison, dictionary, code);
-                let sieve = if feature.ascii { Sieve::new(feature, reference) } else { None };
+                let sieve = Sieve::of_ascii(feature, reference);
                 if comparison == Comparison::Lev {
                     Self::Farther(to, threshold, sieve)
                 } else {
@@ -114,24 +131,45 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// Whether it holds for an entry.
+    /// Of LEV and JAC against an ASCII text: this, and what texts lack of it at most for which the test does not hold.
+    pub(super) fn near(&self) -> Option<(&'a str, Lacking)> {
+        match self {
+            Self::Farther(_, threshold, Some(sieve)) => {
+                // One edit takes one byte away, and two pairs.
+                let edits = whole(threshold.floor());
+                Some((sieve.text, Lacking { bytes: edits, pairs: 2 * edits }))
+            }
+            Self::Below(to, threshold, Some(sieve)) => {
+                Some((sieve.text, Lacking { bytes: usize::MAX, pairs: to.lacking(*threshold)? }))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it holds for an entry of the dictionary.
     #[inline]
-    pub(super) fn holds(&self, code: u32, dictionary: &[Box<str>]) -> bool {
-        let text = || &*dictionary[code as usize];
+    pub(super) fn is(&self, code: u32, dictionary: &[Box<str>]) -> bool {
+        self.holds(code, &dictionary[code as usize])
+    }
+
+    /// Whether it holds for an entry, which is this text.
+    #[inline]
+    pub(super) fn holds(&self, code: u32, text: &str) -> bool {
         match self {
             Self::Contains(finder, sieve) => {
-                sieve.is_none_or(|sieve| sieve.may_contain(code)) && finder.find(text().as_bytes()).is_some()
+                sieve.is_none_or(|sieve| sieve.may_contain(code)) && finder.find(text.as_bytes()).is_some()
             }
-            Self::Found(finder, found) => searches::contains(finder, found, code, dictionary),
-            Self::Equals(other) => text() == *other,
-            Self::Starts { start, holds } => text().starts_with(*start) == *holds,
-            Self::Ends { end, holds } => text().ends_with(*end) == *holds,
+            Self::Found(finder, found) => searches::contains(finder, found, code, text),
+            Self::Equals(other) => text == *other,
+            Self::Starts { start, holds } => text.starts_with(*start) == *holds,
+            Self::Ends { end, holds } => text.ends_with(*end) == *holds,
             Self::Farther(to, threshold, sieve) => {
-                sieve.is_some_and(|sieve| sieve.least_edits(code) > *threshold) || to.of(code) > *threshold
+                sieve.is_some_and(|sieve| sieve.least_edits(code, text) > *threshold)
+                    || to.of(code, text) > *threshold
             }
             Self::Below(to, threshold, sieve) => {
                 sieve.is_some_and(|sieve| to.most(code, || sieve.missing_pairs(code)) < *threshold)
-                    || to.of(code) < *threshold
+                    || to.of(code, text) < *threshold
             }
         }
     }

@@ -1,11 +1,9 @@
 //! A bucket's columns, laid out so that the set of members on which a literal is true costs a few words.
 
-use memchr::memmem;
-
 use super::axis::{Axis, Scratch};
 use super::draft::{Draft, DraftTest, Shape, check};
 use super::error::TrainError;
-use super::grams::{Grams, Reach};
+use super::grams::Grams;
 use super::masks::Masks;
 use super::oppose::{conflict, oppose, oppose_in};
 use super::prepared::{FeatureView, Prepared};
@@ -109,8 +107,13 @@ impl<'a> Local<'a> {
             fill(axis, draft.negated, out, |code| mask >> code & 1 == 1);
             return Ok(());
         }
-        if self.containing(draft, out) {
-            return Ok(());
+        if let DraftTest::Piece { test: TextTest::Contains, .. } = draft.test {
+            let piece = draft.text(self.prepared);
+            if let Some(grams) = self.grams(draft.feature) {
+                grams.containing(piece, out);
+                flip(out, draft.negated);
+                return Ok(());
+            }
         }
         match (draft.shape(self.prepared), self.prepared.view(draft.feature)) {
             (Shape::Value(threshold), _) => {
@@ -122,23 +125,33 @@ impl<'a> Local<'a> {
                 let from = if from == 0 { 0 } else { axis.position(from) };
                 axis.set(from, axis.position(to), draft.negated, out);
             }
-            (Shape::Ends { slot, ends, stretch, holds, .. }, _) if stretch.exact => {
+            (Shape::Ends { slot, stretch, holds, .. }, _) if stretch.exact => {
                 let axis = self.axis(draft.feature, slot);
-                let (from, to) = ends.borders_among(stretch, &axis.keys);
+                let (from, to) = stretch.among(&axis.ends);
                 axis.set(from, to, draft.negated == holds, out);
             }
-            (Shape::Ends { slot, ends, stretch, holds, entries }, FeatureView::Text { column, .. })
+            (Shape::Ends { slot, stretch, holds, entries, .. }, FeatureView::Text { column, .. })
                 if self.mostly_distinct(draft.feature) =>
             {
                 let axis = self.axis(draft.feature, slot);
-                let (from, to) = ends.borders_among(stretch, &axis.keys);
+                let (from, to) = stretch.among(&axis.ends);
                 axis.set(from, to, false, out);
                 let codes = self.prepared.codes(draft.feature);
                 let code = |member: usize| codes[self.rows[member] as usize];
-                bits::retain(out, |member| entries.holds(code(member), &column.dictionary) == holds);
-                if draft.negated == holds {
-                    out.iter_mut().for_each(|block| *block = !*block);
-                }
+                bits::retain(out, |member| entries.is(code(member), &column.dictionary) == holds);
+                flip(out, draft.negated == holds);
+            }
+            (Shape::Entries(entries), _)
+                if entries.near().is_some_and(|(text, lacking)| {
+                    self.grams(draft.feature).is_some_and(|grams| grams.near(text, lacking, out))
+                }) =>
+            {
+                let codes = self.prepared.codes(draft.feature);
+                let (rows, grams) = (&self.rows, &self.grams[draft.feature as usize]);
+                bits::retain(out, |member| {
+                    member < rows.len() && !entries.holds(codes[rows[member] as usize], grams.text(member))
+                });
+                flip(out, !draft.negated);
             }
             (Shape::Entries(entries) | Shape::Ends { entries, .. }, FeatureView::Text { column, .. }) => {
                 let axis = self.axis(draft.feature, 0);
@@ -147,7 +160,7 @@ impl<'a> Local<'a> {
                 for chunk in axis.keys.chunks(CHUNK) {
                     check(cancel)?;
                     for &key in chunk {
-                        if entries.holds(key, &column.dictionary) != draft.negated {
+                        if entries.is(key, &column.dictionary) != draft.negated {
                             axis.add(group, group + 1, out);
                         }
                         group += 1;
@@ -160,32 +173,20 @@ impl<'a> Local<'a> {
         Ok(())
     }
 
-    /// T by the bytes of the bucket's texts, where that is faster than searching them one by one; else false.
-    fn containing(&mut self, draft: &Draft, out: &mut [u64]) -> bool {
-        let DraftTest::Piece { test: TextTest::Contains, .. } = draft.test else { return false };
+    /// The bytes of a feature's texts in this bucket, where asking them is faster than asking texts one by one.
+    fn grams(&mut self, feature: u32) -> Option<&mut Grams> {
         let prepared = self.prepared;
-        let FeatureView::Text { column, feature } = prepared.view(draft.feature) else { return false };
-        if feature.searches.is_some() || !self.mostly_distinct(draft.feature) {
-            return false;
+        let FeatureView::Text { column, feature: text } = prepared.view(feature) else { return None };
+        if text.searches.is_some() || !self.mostly_distinct(feature) {
+            return None;
         }
-        let codes = prepared.codes(draft.feature);
-        let text = |row: u32| &*column.dictionary[codes[row as usize] as usize];
-        let index = draft.feature as usize;
+        let index = feature as usize;
+        let grams = &mut self.grams[index];
         if !std::mem::replace(&mut self.read[index], true) {
-            self.grams[index].build(self.rows.iter().map(|&row| text(row)));
+            let codes = prepared.codes(feature);
+            grams.build(self.rows.iter().map(|&row| &*column.dictionary[codes[row as usize] as usize]));
         }
-        let piece = draft.text(prepared).as_bytes();
-        match self.grams[index].reach(piece, out) {
-            Reach::Exact => {}
-            Reach::AtMost => {
-                bits::retain(out, |member| memmem::find(text(self.rows[member]).as_bytes(), piece).is_some())
-            }
-            Reach::Unknown => return false,
-        }
-        if draft.negated {
-            out.iter_mut().for_each(|block| *block = !*block);
-        }
-        true
+        grams.usable().then_some(grams)
     }
 
     /// Whether members have hardly ever the same value, so that asking members one by one is no slower than asking values.
@@ -217,10 +218,25 @@ impl<'a> Local<'a> {
                 axis.build(&mut self.scratch, rows.map(|&row| keys[codes[row as usize] as usize]));
             }
         }
-        if let (FeatureView::Number(feature), 0) = (view, slot) {
-            axis.values.extend(axis.keys.iter().map(|&rank| feature.values.distinct[rank as usize]));
+        match view {
+            FeatureView::Number(feature) if slot == 0 => {
+                axis.values.extend(axis.keys.iter().map(|&rank| feature.values.distinct[rank as usize]));
+            }
+            FeatureView::Text { feature, .. } => {
+                if let Some(ends) = feature.ends_of(slot) {
+                    axis.ends.extend(axis.keys.iter().map(|&rank| ends.distinct[rank as usize]));
+                }
+            }
+            FeatureView::Number(_) => {}
         }
     }
+}
+
+/// Turns a set into its opposite, or does not.
+#[inline]
+fn flip(out: &mut [u64], opposite: bool) {
+    let mask = if opposite { u64::MAX } else { 0 };
+    out.iter_mut().for_each(|block| *block ^= mask);
 }
 
 /// Sets `out` to the members of the keys for which the test holds, or does not: stretch by stretch.

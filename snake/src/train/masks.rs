@@ -51,7 +51,7 @@ impl Masks {
         let Shape::Entries(entries) = draft.shape(prepared) else { return None };
         let mask = (0..)
             .take(dictionary.len())
-            .fold(0, |mask, code: u32| mask | u64::from(entries.holds(code, dictionary)) << code);
+            .fold(0, |mask, code: u32| mask | u64::from(entries.is(code, dictionary)) << code);
         *slot = Some((draft.feature, draft.test, mask));
         Some(mask)
     }

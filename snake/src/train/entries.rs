@@ -55,16 +55,16 @@ impl<'a> Sieve<'a> {
         self.signatures[code as usize].may_contain(self.asked)
     }
 
+    /// Whether the edit distance is above a threshold for what the signatures or lengths say; false: maybe.
     #[inline]
     #[allow(clippy::cast_precision_loss)] // at most a text's length
-    fn least_edits(&self, code: u32, other: &str) -> f64 {
-        let signature = self.signatures[code as usize];
-        let least = f64::from(self.asked.least_edits(signature));
-        if !self.both {
-            return least;
+    fn farther(&self, code: u32, other: &str, threshold: f64) -> bool {
+        if self.both && self.text.len().abs_diff(other.len()) as f64 > threshold {
+            return true;
         }
-        let longer = self.text.len().abs_diff(other.len()) as f64;
-        least.max(f64::from(signature.least_edits(self.asked))).max(longer)
+        let signature = self.signatures[code as usize];
+        let back = if self.both { signature.least_edits(self.asked) } else { 0 };
+        f64::from(self.asked.least_edits(signature).max(back)) > threshold
     }
 
     /// How many pairs of the text an entry has not, and the other way round, at least.
@@ -164,7 +164,7 @@ impl<'a> Entries<'a> {
             Self::Starts { start, holds } => text.starts_with(*start) == *holds,
             Self::Ends { end, holds } => text.ends_with(*end) == *holds,
             Self::Farther(to, threshold, sieve) => {
-                sieve.is_some_and(|sieve| sieve.least_edits(code, text) > *threshold)
+                sieve.is_some_and(|sieve| sieve.farther(code, text, *threshold))
                     || to.of(code, text) > *threshold
             }
             Self::Below(to, threshold, sieve) => {

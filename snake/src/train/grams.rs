@@ -9,6 +9,53 @@ use crate::bits;
 const BLOCKS: usize = 1 << 16;
 const BYTES: usize = 1 << 19;
 
+/// So many columns of a bucket have them: the first ones that ask.
+const COLUMNS: usize = 32;
+
+/// The [`Grams`] of a bucket's columns.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    grams: Vec<Grams>,
+    /// Per feature, where its own are, or would be beyond the last ones; `None` as long as it did not ask.
+    places: Vec<Option<usize>>,
+    taken: usize,
+}
+
+impl Shelf {
+    pub(super) fn new(features: usize) -> Self {
+        let mut grams = Vec::new();
+        grams.resize_with(COLUMNS.min(features), Grams::default);
+        Self { grams, places: vec![None; features], taken: 0 }
+    }
+
+    /// Turns to another bucket.
+    pub(super) fn clear(&mut self) {
+        self.places.fill(None);
+        self.taken = 0;
+    }
+
+    /// Those of a feature, whose members have these texts; `None` where there is no room for them.
+    #[inline]
+    pub(super) fn of<'t, T: ExactSizeIterator<Item = &'t str>>(
+        &mut self,
+        feature: u32,
+        texts: impl FnOnce() -> T,
+    ) -> Option<&mut Grams> {
+        let place = match &mut self.places[feature as usize] {
+            Some(place) => *place,
+            free => {
+                let place = *free.insert(self.taken);
+                self.taken += 1;
+                if let Some(grams) = self.grams.get_mut(place) {
+                    grams.build(texts());
+                }
+                place
+            }
+        };
+        self.grams.get_mut(place).filter(|grams| grams.usable())
+    }
+}
+
 /// Per byte, and per pair of neighbouring bytes, the set of the members whose text has it; the room is used again.
 #[derive(Debug, Default)]
 pub(super) struct Grams {
@@ -41,7 +88,7 @@ const PLANES: usize = 8;
 
 impl Grams {
     /// Turns to the texts of these members, in their order.
-    pub(super) fn build<'t>(&mut self, texts: impl ExactSizeIterator<Item = &'t str>) {
+    fn build<'t>(&mut self, texts: impl ExactSizeIterator<Item = &'t str>) {
         self.words = bits::words(texts.len());
         self.sets.clear();
         self.texts.clear();
@@ -96,7 +143,7 @@ impl Grams {
     }
 
     /// Whether there is room for what is to be known: else nothing may be asked.
-    pub(super) fn usable(&self) -> bool {
+    fn usable(&self) -> bool {
         !self.sets.is_empty()
     }
 
@@ -275,6 +322,18 @@ mod tests {
         grams.build(std::iter::repeat_n(&*"ab".repeat(BYTES / 4), 3));
         assert!(!grams.usable());
         grams.build(["ab", "b"].into_iter());
+        let mut shelf = Shelf::new(100);
+        for feature in [7, 99].into_iter().chain(10..90) {
+            for _ in 0..2 {
+                let grams = shelf.of(feature, || ["a"].into_iter());
+                assert_eq!(
+                    grams.is_some(),
+                    feature == 7 || feature == 99 || feature < 10 + COLUMNS as u32 - 2
+                );
+            }
+        }
+        shelf.clear();
+        assert!(shelf.of(80, || ["a"].into_iter()).is_some() && shelf.of(7, || [""].into_iter()).is_none());
         for (piece, members) in [("b", 0b11), ("ab", 0b01), ("bc", 0), ("c", 0)] {
             let mut out = [0];
             grams.containing(piece, &mut out);

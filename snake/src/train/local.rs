@@ -2,8 +2,9 @@
 
 use super::axis::{Axis, Scratch};
 use super::draft::{Draft, DraftTest, Shape, check};
+use super::entries::Entries;
 use super::error::TrainError;
-use super::grams::Grams;
+use super::grams::{Grams, Shelf};
 use super::masks::Masks;
 use super::oppose::{conflict, oppose, oppose_in};
 use super::prepared::{FeatureView, Prepared};
@@ -32,9 +33,7 @@ pub(super) struct Local<'a> {
     axes: Vec<Axis>,
     built: Vec<bool>,
     masks: Masks,
-    /// Per feature of texts the bytes in them, built when it is first needed.
-    grams: Vec<Grams>,
-    read: Vec<bool>,
+    grams: Shelf,
     scratch: Scratch,
 }
 
@@ -51,8 +50,7 @@ impl<'a> Local<'a> {
             axes,
             built: vec![false; count],
             masks: Masks::new(),
-            grams: std::iter::repeat_with(Grams::default).take(prepared.feature_count()).collect(),
-            read: vec![false; prepared.feature_count()],
+            grams: Shelf::new(prepared.feature_count()),
             scratch: Scratch::default(),
         }
     }
@@ -62,7 +60,7 @@ impl<'a> Local<'a> {
         self.rows.clear();
         self.rows.extend(rows);
         self.built.fill(false);
-        self.read.fill(false);
+        self.grams.clear();
         let width = self.prepared.feature_count();
         self.codes.clear();
         if width <= FEW {
@@ -107,15 +105,16 @@ impl<'a> Local<'a> {
             fill(axis, draft.negated, out, |code| mask >> code & 1 == 1);
             return Ok(());
         }
-        if let DraftTest::Piece { test: TextTest::Contains, .. } = draft.test {
-            let piece = draft.text(self.prepared);
-            if let Some(grams) = self.grams(draft.feature) {
-                grams.containing(piece, out);
-                flip(out, draft.negated);
-                return Ok(());
-            }
+        if self.containing(draft, out) {
+            return Ok(());
         }
-        match (draft.shape(self.prepared), self.prepared.view(draft.feature)) {
+        let shape = draft.shape(self.prepared);
+        if let Shape::Entries(entries) = &shape
+            && self.near(draft, entries, out)
+        {
+            return Ok(());
+        }
+        match (shape, self.prepared.view(draft.feature)) {
             (Shape::Value(threshold), _) => {
                 let axis = self.axis(draft.feature, 0);
                 axis.set(0, axis.values.partition_point(|&value| value < threshold), draft.negated, out);
@@ -141,18 +140,6 @@ impl<'a> Local<'a> {
                 bits::retain(out, |member| entries.is(code(member), &column.dictionary) == holds);
                 flip(out, draft.negated == holds);
             }
-            (Shape::Entries(entries), _)
-                if entries.near().is_some_and(|(text, lacking)| {
-                    self.grams(draft.feature).is_some_and(|grams| grams.near(text, lacking, out))
-                }) =>
-            {
-                let codes = self.prepared.codes(draft.feature);
-                let (rows, grams) = (&self.rows, &self.grams[draft.feature as usize]);
-                bits::retain(out, |member| {
-                    member < rows.len() && !entries.holds(codes[rows[member] as usize], grams.text(member))
-                });
-                flip(out, !draft.negated);
-            }
             (Shape::Entries(entries) | Shape::Ends { entries, .. }, FeatureView::Text { column, .. }) => {
                 let axis = self.axis(draft.feature, 0);
                 out.fill(0);
@@ -173,20 +160,45 @@ impl<'a> Local<'a> {
         Ok(())
     }
 
-    /// The bytes of a feature's texts in this bucket, where asking them is faster than asking texts one by one.
-    fn grams(&mut self, feature: u32) -> Option<&mut Grams> {
+    /// T by the bytes of the members' texts; false where these are not known.
+    #[inline]
+    fn containing(&mut self, draft: &Draft, out: &mut [u64]) -> bool {
+        let DraftTest::Piece { test: TextTest::Contains, .. } = draft.test else { return false };
+        let piece = draft.text(self.prepared);
+        let Some((grams, _)) = self.grams(draft.feature) else { return false };
+        grams.containing(piece, out);
+        flip(out, draft.negated);
+        true
+    }
+
+    /// LEV and JAC, asked of the members alone that have enough in common with the reference; false where that is not known.
+    fn near(&mut self, draft: &Draft, entries: &Entries<'_>, out: &mut [u64]) -> bool {
+        let Some((reference, lacking)) = entries.near() else { return false };
+        let codes = self.prepared.codes(draft.feature);
+        let Some((grams, rows)) = self.grams(draft.feature) else { return false };
+        if !grams.near(reference, lacking, out) {
+            return false;
+        }
+        bits::retain(out, |member| {
+            rows.get(member).is_some_and(|&row| !entries.holds(codes[row as usize], grams.text(member)))
+        });
+        flip(out, !draft.negated);
+        true
+    }
+
+    /// The bytes of a feature's texts in this bucket, where asking them is faster than asking texts one by one; and the
+    /// members' rows.
+    #[inline]
+    fn grams(&mut self, feature: u32) -> Option<(&mut Grams, &[u32])> {
         let prepared = self.prepared;
         let FeatureView::Text { column, feature: text } = prepared.view(feature) else { return None };
         if text.searches.is_some() || !self.mostly_distinct(feature) {
             return None;
         }
-        let index = feature as usize;
-        let grams = &mut self.grams[index];
-        if !std::mem::replace(&mut self.read[index], true) {
-            let codes = prepared.codes(feature);
-            grams.build(self.rows.iter().map(|&row| &*column.dictionary[codes[row as usize] as usize]));
-        }
-        grams.usable().then_some(grams)
+        let codes = prepared.codes(feature);
+        let rows = &*self.rows;
+        let text = |&row: &u32| &*column.dictionary[codes[row as usize] as usize];
+        Some((self.grams.of(feature, || rows.iter().map(text))?, rows))
     }
 
     /// Whether members have hardly ever the same value, so that asking members one by one is no slower than asking values.

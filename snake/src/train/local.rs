@@ -33,6 +33,7 @@ pub(super) struct Local<'a> {
     axes: Vec<Axis>,
     built: Vec<bool>,
     masks: Masks,
+    /// Of texts, the bytes in them.
     grams: Shelf,
     scratch: Scratch,
 }
@@ -201,7 +202,8 @@ impl<'a> Local<'a> {
         Some((self.grams.of(feature, || rows.iter().map(text))?, rows))
     }
 
-    /// Whether members have hardly ever the same value, so that asking members one by one is no slower than asking values.
+    /// Whether fewer than two members have the same value in the mean, so that asking some members one by one is faster than
+    /// asking all values.
     #[inline]
     fn mostly_distinct(&mut self, feature: u32) -> bool {
         let members = self.rows.len();

@@ -152,6 +152,20 @@ const fn nth_of_byte() -> [[u8; 256]; 8] {
     table
 }
 
+/// Takes the members out for which `keep` is false.
+#[inline]
+pub(crate) fn retain(set: &mut [u64], mut keep: impl FnMut(usize) -> bool) {
+    for (index, block) in set.iter_mut().enumerate() {
+        let mut left = *block;
+        while left != 0 {
+            if !keep(index * 64 + left.trailing_zeros() as usize) {
+                *block ^= left & left.wrapping_neg();
+            }
+            left &= left - 1;
+        }
+    }
+}
+
 /// The members, ascending.
 #[inline]
 pub(crate) fn members(set: &[u64]) -> impl Iterator<Item = usize> + '_ {
@@ -203,6 +217,9 @@ mod tests {
             let mut less = x.clone();
             remove_all(&mut less, &z);
             prop_assert_eq!(less, set(&a.difference(&c).copied().collect()));
+            let mut kept = x.clone();
+            retain(&mut kept, |member| c.contains(&member));
+            prop_assert_eq!(kept, set(&a.intersection(&c).copied().collect()));
         }
 
         #[test]

@@ -76,3 +76,21 @@ fn a_mix_with_a_number_to_be_estimated() {
     });
     pinned(&rows, Profile::Balanced, "eec5a746992457ab07fe6ed4d88c3306c86852b5afba3603a1d69686d36545c8");
 }
+
+#[test]
+fn names_of_many_kinds() {
+    let syllables = ["an", "ma", "Ri", "é", "lou", " van ", "th", "o", "ß", "bel"];
+    for (profile, expected) in [
+        (Profile::Balanced, "dd11c5aca4450dc97bd09ee3f2894313a51445cd649e11d197c3d4aac7b7d2d1"),
+        (Profile::Linguistic, "a028031caafe2a9b2210ae9fb4e09deadd84e945507be62d18180a86b1befc6b"),
+    ] {
+        let rows = table(500, |numbers| {
+            let count = 1 + numbers.below(6);
+            // The second column is all ASCII and short.
+            let names =
+                [10, 3].map(|kinds| (0..count).map(|_| syllables[numbers.below(kinds) as usize]).collect());
+            (names.map(Value::Text).into(), Target::Class(numbers.below(3) as u32))
+        });
+        pinned(&rows, profile, expected);
+    }
+}

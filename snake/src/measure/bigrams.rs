@@ -14,7 +14,6 @@ impl Bigrams {
     }
 
     /// Jaccard similarity; of two texts that have no bigrams (which `equal` is about), 1 if they are equal, else 0.
-    #[allow(clippy::cast_precision_loss)]
     pub(crate) fn similarity(&self, other: &Self, equal: impl FnOnce() -> bool) -> f64 {
         let (left, right) = (&*self.0, &*other.0);
         if left.is_empty() && right.is_empty() {
@@ -26,8 +25,27 @@ impl Bigrams {
             i += usize::from(a <= b);
             j += usize::from(b <= a);
         }
-        both as f64 / (left.len() + right.len() - both) as f64
+        share(left.len(), right.len(), both)
     }
+
+    /// How many of these pairs another set can lack whose similarity is not below the threshold; `None` where there are none.
+    pub(crate) fn lacking(&self, threshold: f64) -> Option<usize> {
+        let size = self.0.len();
+        // The other set has what they have in common at least.
+        (0..size).rev().find(|lacking| share(size, size - lacking, size - lacking) >= threshold)
+    }
+
+    /// What the similarity is not above, if so many of these pairs are missing in the other one and the other way round;
+    /// NaN where neither has any.
+    pub(crate) fn most(&self, other: &Self, missing: [usize; 2]) -> f64 {
+        let (left, right) = (self.0.len(), other.0.len());
+        share(left, right, left.saturating_sub(missing[0]).min(right.saturating_sub(missing[1])))
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn share(left: usize, right: usize, both: usize) -> f64 {
+    both as f64 / (left + right - both) as f64
 }
 
 /// Jaccard similarity of the sets of character bigrams of two texts.

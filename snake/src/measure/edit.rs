@@ -53,24 +53,23 @@ impl Reference {
     }
 
     /// `places`: per character of the other text, where the reference has it.
+    #[inline]
     fn walk(&self, places: impl Iterator<Item = u64>) -> usize {
-        let mut distance = self.length;
-        let Some(last) = self.length.checked_sub(1) else { return places.count() };
         // Where the distance grows by one from a row to the next, and where it falls.
         let (mut up, mut down) = (!0_u64, 0_u64);
+        let mut columns = 0;
         for equal in places {
             let vertical = equal | down;
             let diagonal = (((equal & up).wrapping_add(up)) ^ up) | equal;
-            let mut right_up = down | !(diagonal | up);
-            let mut right_down = up & diagonal;
-            distance += (right_up >> last & 1) as usize;
-            distance -= (right_down >> last & 1) as usize;
-            right_up = right_up << 1 | 1;
-            right_down <<= 1;
+            let right_up = (down | !(diagonal | up)) << 1 | 1;
+            let right_down = (up & diagonal) << 1;
             up = right_down | !(vertical | right_up);
             down = right_up & vertical;
+            columns += 1;
         }
-        distance
+        // Down the last column, which starts with the other text's length.
+        let rows = if self.length == 64 { !0 } else { (1 << self.length) - 1 };
+        columns + (up & rows).count_ones() as usize - (down & rows).count_ones() as usize
     }
 }
 

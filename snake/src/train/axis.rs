@@ -31,6 +31,8 @@ pub(super) struct Axis {
     values: Vec<[f64; STEP]>,
     /// The last number of each step.
     tops: Vec<f64>,
+    /// The end of texts that each key stands for, as a number; only of use on axes of ends.
+    pub(super) ends: Vec<u64>,
 }
 
 /// Room to sort in.

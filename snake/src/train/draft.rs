@@ -1,5 +1,6 @@
 //! A literal before it is written down: small, without text of its own.
 
+use super::ends::{Ends, Stretch};
 use super::entries::Entries;
 use super::error::TrainError;
 use super::numbers::Scale;
@@ -50,6 +51,21 @@ pub(super) enum Shape<'a> {
     Keys { slot: usize, from: u32, to: u32 },
     /// Dictionary entries, one by one.
     Entries(Entries<'a>),
+    /// Dictionary entries of which only a stretch on this axis can start, or end, with a piece. `holds`: what the test says
+    /// of those that do.
+    Ends { slot: usize, ends: &'a Ends, stretch: Stretch, holds: bool, entries: Entries<'a> },
+}
+
+impl<'a> Shape<'a> {
+    fn of(view: FeatureView<'a>, entries: Entries<'a>) -> Self {
+        if let FeatureView::Text { feature, .. } = view
+            && let Some((piece, at_end, holds)) = entries.end()
+            && let Some((slot, ends)) = feature.ends(at_end)
+        {
+            return Self::Ends { slot, ends, stretch: Stretch::of(piece, at_end), holds, entries };
+        }
+        Self::Entries(entries)
+    }
 }
 
 /// How many rows are tested between two looks at the cancel flag.
@@ -106,10 +122,12 @@ impl Draft {
         match self.test {
             DraftTest::Number(threshold) => Shape::Value(threshold),
             DraftTest::Piece { test, .. } => {
-                Shape::Entries(Entries::piece(prepared.view(self.feature), test, self.text(prepared)))
+                let view = prepared.view(self.feature);
+                Shape::of(view, Entries::piece(view, test, self.text(prepared)))
             }
             DraftTest::Reference { comparison, code, threshold } => {
-                Shape::Entries(Entries::reference(prepared.view(self.feature), comparison, code, threshold))
+                let view = prepared.view(self.feature);
+                Shape::of(view, Entries::reference(view, comparison, code, threshold))
             }
             // All that is left is of keys.
             _ => Shape::Keys { slot: 0, from: 0, to: 0 },
@@ -156,12 +174,24 @@ impl Draft {
                     }
                 }
             }
+            (Shape::Ends { ends, stretch, holds, entries, .. }, FeatureView::Text { column, .. }) => {
+                let codes = prepared.codes(self.feature);
+                let (from, to) = ends.borders(stretch);
+                let inside = |code: u32| (from..to).contains(&ends.ranks[code as usize]);
+                if stretch.exact {
+                    return self.keep(rows, kept, cancel, |row| inside(codes[row as usize]) == holds);
+                }
+                self.keep(rows, kept, cancel, |row| {
+                    let code = codes[row as usize];
+                    if inside(code) { entries.is(code, &column.dictionary) } else { !holds }
+                })
+            }
             (Shape::Entries(tested), FeatureView::Text { column, .. }) => {
                 let codes = prepared.codes(self.feature);
                 if column.dictionary.len() > rows.len() {
                     return self.keep(rows, kept, cancel, |row| {
                         let code = codes[row as usize];
-                        tested.holds(code, &column.dictionary)
+                        tested.is(code, &column.dictionary)
                     });
                 }
                 entries.clear();
@@ -169,7 +199,7 @@ impl Draft {
                     if (code as usize).is_multiple_of(CHUNK) {
                         check(cancel)?;
                     }
-                    entries.push(tested.holds(code, &column.dictionary));
+                    entries.push(tested.is(code, &column.dictionary));
                 }
                 self.keep(rows, kept, cancel, |row| entries[codes[row as usize] as usize])
             }

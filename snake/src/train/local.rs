@@ -2,13 +2,17 @@
 
 use super::axis::{Axis, Scratch};
 use super::draft::{Draft, DraftTest, Shape, check};
+use super::entries::Entries;
 use super::error::TrainError;
+use super::grams::{Grams, Shelf};
 use super::masks::Masks;
 use super::oppose::{conflict, oppose, oppose_in};
 use super::prepared::{FeatureView, Prepared};
 use super::quotes::Quotes;
 use super::room::Room;
+use crate::bits;
 use crate::cancel::Cancel;
+use crate::literal::TextTest;
 use crate::stream::Stream;
 
 /// Up to this many features, all of them are compared to draw one in which two rows differ.
@@ -33,12 +37,15 @@ pub(super) struct Local<'a> {
     axes: Vec<Axis>,
     built: Vec<bool>,
     masks: Masks,
+    /// Of texts, the bytes in them.
+    grams: Shelf,
     scratch: Scratch,
 }
 
 impl<'a> Local<'a> {
     pub(super) fn new(prepared: &'a Prepared, room: Room) -> (Self, Quotes) {
-        let Room { quotes, masks, mut axes, codes, scratch } = room;
+        let Room { quotes, masks, mut grams, mut axes, codes, scratch } = room;
+        grams.begin(prepared.feature_count());
         let count = prepared.feature_count() * prepared.slots();
         axes.resize_with(count, Axis::default);
         let local = Self {
@@ -49,6 +56,7 @@ impl<'a> Local<'a> {
             axes,
             built: vec![false; count],
             masks,
+            grams,
             scratch,
         };
         (local, quotes)
@@ -59,6 +67,7 @@ impl<'a> Local<'a> {
         Room {
             quotes,
             masks: std::mem::take(&mut self.masks),
+            grams: std::mem::take(&mut self.grams),
             axes: std::mem::take(&mut self.axes),
             codes: std::mem::take(&mut self.codes),
             scratch: std::mem::take(&mut self.scratch),
@@ -70,6 +79,7 @@ impl<'a> Local<'a> {
         self.rows.clear();
         self.rows.extend(rows);
         self.built.fill(false);
+        self.grams.clear();
         let features = self.prepared.feature_count();
         if features <= FEW {
             // What fills up the lanes is never written, and so stays 0.
@@ -137,15 +147,40 @@ impl<'a> Local<'a> {
             axis.set(from, axis.position(to), draft.negated, out);
             return Ok(());
         }
-        match (draft.shape(self.prepared), self.prepared.view(draft.feature)) {
-            (Shape::Entries(entries), FeatureView::Text { column, .. }) => {
+        if self.containing(draft, out) {
+            return Ok(());
+        }
+        let shape = draft.shape(self.prepared);
+        if let Shape::Entries(entries) = &shape
+            && self.near(draft, entries, out)
+        {
+            return Ok(());
+        }
+        match (shape, self.prepared.view(draft.feature)) {
+            (Shape::Ends { slot, stretch, holds, .. }, _) if stretch.exact => {
+                let axis = self.axis(draft.feature, slot);
+                let (from, to) = stretch.among(&axis.ends);
+                axis.set(from, to, draft.negated == holds, out);
+            }
+            (Shape::Ends { slot, stretch, holds, entries, .. }, FeatureView::Text { column, .. })
+                if self.mostly_distinct(draft.feature) =>
+            {
+                let axis = self.axis(draft.feature, slot);
+                let (from, to) = stretch.among(&axis.ends);
+                axis.set(from, to, false, out);
+                let codes = self.prepared.codes(draft.feature);
+                let code = |member: usize| codes[self.rows[member] as usize];
+                bits::retain(out, |member| entries.is(code(member), &column.dictionary) == holds);
+                flip(out, draft.negated == holds);
+            }
+            (Shape::Entries(entries) | Shape::Ends { entries, .. }, FeatureView::Text { column, .. }) => {
                 let axis = self.axis(draft.feature, 0);
                 out.fill(0);
                 let mut group = 0;
                 for chunk in axis.keys.chunks(CHUNK) {
                     check(cancel)?;
                     for &key in chunk {
-                        if entries.holds(key, &column.dictionary) != draft.negated {
+                        if entries.is(key, &column.dictionary) != draft.negated {
                             axis.add(group, group + 1, out);
                         }
                         group += 1;
@@ -156,6 +191,55 @@ impl<'a> Local<'a> {
             _ => out.fill(0),
         }
         Ok(())
+    }
+
+    /// T by the bytes of the members' texts; false where these are not known.
+    #[inline]
+    fn containing(&mut self, draft: &Draft, out: &mut [u64]) -> bool {
+        let DraftTest::Piece { test: TextTest::Contains, .. } = draft.test else { return false };
+        let piece = draft.text(self.prepared);
+        let Some((grams, _)) = self.grams(draft.feature) else { return false };
+        grams.containing(piece, out);
+        flip(out, draft.negated);
+        true
+    }
+
+    /// LEV and JAC, asked of the members alone that have enough in common with the reference; false where that is not known.
+    fn near(&mut self, draft: &Draft, entries: &Entries<'_>, out: &mut [u64]) -> bool {
+        let Some((reference, lacking)) = entries.near() else { return false };
+        let codes = self.prepared.codes(draft.feature);
+        let Some((grams, rows)) = self.grams(draft.feature) else { return false };
+        if !grams.near(reference, lacking, out) {
+            return false;
+        }
+        bits::retain(out, |member| {
+            rows.get(member).is_some_and(|&row| !entries.holds(codes[row as usize], grams.text(member)))
+        });
+        flip(out, !draft.negated);
+        true
+    }
+
+    /// The bytes of a feature's texts in this bucket, where asking them is faster than asking texts one by one; and the
+    /// members' rows.
+    #[inline]
+    fn grams(&mut self, feature: u32) -> Option<(&mut Grams, &[u32])> {
+        let prepared = self.prepared;
+        let FeatureView::Text { column, feature: text } = prepared.view(feature) else { return None };
+        if text.searches.is_some() || !self.mostly_distinct(feature) {
+            return None;
+        }
+        let codes = prepared.codes(feature);
+        let rows = &*self.rows;
+        let text = |&row: &u32| &*column.dictionary[codes[row as usize] as usize];
+        Some((self.grams.of(feature, || rows.iter().map(text))?, rows))
+    }
+
+    /// Whether fewer than two members have the same value in the mean, so that asking some members one by one is faster than
+    /// asking all values.
+    #[inline]
+    fn mostly_distinct(&mut self, feature: u32) -> bool {
+        let members = self.rows.len();
+        self.axis(feature, 0).keys.len() * 2 > members
     }
 
     /// The members sorted along one of a feature's axes.
@@ -184,8 +268,17 @@ impl<'a> Local<'a> {
             }
         }
         let axis = &mut self.axes[index];
-        if let (FeatureView::Number(feature), 0) = (view, slot) {
-            axis.name(|rank| feature.values.distinct[rank as usize]);
+        match view {
+            FeatureView::Number(feature) if slot == 0 => {
+                axis.name(|rank| feature.values.distinct[rank as usize]);
+            }
+            FeatureView::Text { feature, .. } => {
+                if let Some(ends) = feature.ends_of(slot) {
+                    axis.ends.clear();
+                    axis.ends.extend(axis.keys.iter().map(|&rank| ends.distinct[rank as usize]));
+                }
+            }
+            FeatureView::Number(_) => {}
         }
     }
 
@@ -197,6 +290,13 @@ impl<'a> Local<'a> {
         let Ok([axis, values]) = self.axes.get_disjoint_mut([index, values]) else { return false };
         axis.build_from(&mut self.scratch, values, self.rows.len(), keys)
     }
+}
+
+/// Turns a set into its opposite, or does not.
+#[inline]
+fn flip(out: &mut [u64], opposite: bool) {
+    let mask = if opposite { u64::MAX } else { 0 };
+    out.iter_mut().for_each(|block| *block ^= mask);
 }
 
 /// Sets `out` to the members of the keys below 64 that are in the mask, or to the others: stretch by stretch.

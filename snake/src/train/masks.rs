@@ -5,6 +5,8 @@
 use super::draft::{Draft, DraftTest, Shape};
 use super::prepared::{FeatureView, Prepared};
 
+/// A dictionary of at most this many texts is small: a bit of a word for each.
+pub(super) const SMALL: usize = 64;
 /// How many answers are kept.
 const SLOTS: usize = 1 << 13;
 
@@ -20,7 +22,7 @@ impl Masks {
     }
 
     /// Bit `c`: whether the draft's test, its negation left aside, holds for dictionary entry `c`. `None` where the test
-    /// is not of entries one by one, there are more than 64, or they are long.
+    /// is not of entries one by one, there are more than [`SMALL`], or they are long.
     pub(super) fn of(&mut self, draft: &Draft, prepared: &Prepared) -> Option<u64> {
         let mixed = match draft.test {
             DraftTest::Piece { test, code, start, end } => {
@@ -36,7 +38,7 @@ impl Masks {
         let FeatureView::Text { column, feature } = prepared.view(draft.feature) else { return None };
         let dictionary = &column.dictionary;
         // What is found in long texts is kept elsewhere, and only asked for where it is needed.
-        if dictionary.len() > 64 || feature.searches.is_some() {
+        if dictionary.len() > SMALL || feature.searches.is_some() {
             return None;
         }
         let slot = &mut self.slots[mixed];
@@ -49,7 +51,7 @@ impl Masks {
         let Shape::Entries(entries) = draft.shape(prepared) else { return None };
         let mask = (0..)
             .take(dictionary.len())
-            .fold(0, |mask, code: u32| mask | u64::from(entries.holds(code, dictionary)) << code);
+            .fold(0, |mask, code: u32| mask | u64::from(entries.is(code, dictionary)) << code);
         *slot = Some((draft.feature, draft.test, mask));
         Some(mask)
     }

@@ -5,9 +5,9 @@
 //!                        │                └── clauses, per bucket and class
 //!                        └── ...
 //! family ── oppose (oppose_number, oppose_text) ── draft: a literal between two rows
-//! local (axis, masks): which members make it true;  quotes: texts that literals share
+//! local (axis, masks, grams): which members make it true;  quotes: texts that literals share
 //! prepared (information, ranked, numbers, texts): what all units of a shard need
-//! room: what is kept from one leaf to the next;  entries, searches: tests of dictionary entries
+//! entries, ends, signatures, searches: tests of dictionary entries;  room: what is kept from one leaf to the next
 //! ```
 //!
 //! Random numbers: every node of the divide tree draws from its own stream, a leaf's for its chain; every bucket's
@@ -19,9 +19,11 @@ mod chain;
 mod clauses;
 mod divide;
 mod draft;
+mod ends;
 mod entries;
 mod error;
 mod family;
+mod grams;
 mod information;
 mod leaf;
 mod local;
@@ -35,6 +37,7 @@ mod quotes;
 mod ranked;
 mod room;
 mod searches;
+mod signatures;
 mod texts;
 
 pub use error::TrainError;

@@ -4,6 +4,7 @@ use memchr::memmem::{self, Finder};
 
 use super::draft::DraftTest;
 use super::family::TextFamily;
+use super::grams::contains;
 use super::oppose::{Drawn, between};
 use super::oppose_number::measured;
 use super::searches::{self, Searches};
@@ -134,7 +135,7 @@ impl Texts<'_> {
             let length = 1 + stream.below(LONGEST_SUBSTRING.min(text.len()));
             let start = stream.below(text.len() - length + 1);
             let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(start + length));
-            if memmem::find(other.as_bytes(), &text.as_bytes()[start..end]).is_none() {
+            if !contains(other.as_bytes(), &text.as_bytes()[start..end]) {
                 return Some(piece(negated, TextTest::Contains, code, start, end));
             }
         }

@@ -55,7 +55,7 @@ impl Derived {
     fn slots(&self) -> usize {
         match self {
             Self::Number(feature) => 1 + usize::from(feature.digits.is_some()),
-            Self::Text(feature) => 1 + feature.measures.len(),
+            Self::Text(feature) => feature.slots(),
         }
     }
 }
@@ -76,10 +76,7 @@ impl<'a> FeatureView<'a> {
                 let digits = if slot == DIGITS { feature.digits.as_ref() } else { None };
                 (&feature.values.ranks, digits.map(|digits| &*digits.ranks))
             }
-            Self::Text { column, feature } => {
-                let measure = slot.checked_sub(1).and_then(|place| feature.measures.get(place));
-                (&column.codes, measure.map(|(_, ranked)| &*ranked.ranks))
-            }
+            Self::Text { column, feature } => (&column.codes, feature.keys(slot)),
         }
     }
 }
@@ -174,7 +171,7 @@ impl Prepared {
         matches!(self.table.target(), TargetColumn::Number(_))
     }
 
-    /// The most axes a feature has: one of its values and one for each of its measures.
+    /// The most axes a feature has: one of its values, one for each of its measures, those of its ends.
     pub(super) fn slots(&self) -> usize {
         self.slots
     }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::axis::{Axis, Scratch};
+use super::grams::Shelf;
 use super::masks::Masks;
 use super::quotes::Quotes;
 
@@ -11,6 +12,7 @@ use super::quotes::Quotes;
 pub(super) struct Room {
     pub(super) quotes: Quotes,
     pub(super) masks: Masks,
+    pub(super) grams: Shelf,
     pub(super) axes: Vec<Axis>,
     pub(super) codes: Vec<u32>,
     pub(super) scratch: Scratch,
@@ -21,6 +23,7 @@ impl Room {
         Self {
             quotes: Quotes::new(),
             masks: Masks::new(),
+            grams: Shelf::default(),
             axes: Vec::new(),
             codes: Vec::new(),
             scratch: Scratch::default(),

@@ -65,7 +65,7 @@ impl Searches {
     /// Whether an entry contains a piece of the pool.
     pub(super) fn holds(&self, piece: &Finder<'_>, text: &str, code: u32, dictionary: &[Box<str>]) -> bool {
         match self.of(text, dictionary.len()) {
-            Some(found) => contains(piece, &found, code, dictionary),
+            Some(found) => contains(piece, &found, code, &dictionary[code as usize]),
             None => piece.find(dictionary[code as usize].as_bytes()).is_some(),
         }
     }
@@ -87,12 +87,12 @@ impl Searches {
 }
 
 /// Whether an entry contains a piece, looked up or found out.
-pub(super) fn contains(finder: &Finder<'_>, found: &[AtomicU8], code: u32, dictionary: &[Box<str>]) -> bool {
+pub(super) fn contains(finder: &Finder<'_>, found: &[AtomicU8], code: u32, text: &str) -> bool {
     let Some(answer) = found.get(code as usize) else { return false };
     // The answer is the same whoever finds it out.
     match answer.load(Ordering::Relaxed) {
         0 => {
-            let holds = finder.find(dictionary[code as usize].as_bytes()).is_some();
+            let holds = finder.find(text.as_bytes()).is_some();
             answer.store(1 + u8::from(holds), Ordering::Relaxed);
             holds
         }
@@ -141,7 +141,7 @@ mod tests {
             for _ in 0..2 {
                 for code in 0..10 {
                     let expected = dictionary[code as usize].contains(piece);
-                    assert_eq!(contains(&finder, &found, code, &dictionary), expected);
+                    assert_eq!(contains(&finder, &found, code, &dictionary[code as usize]), expected);
                     for searches in [&searches, &full] {
                         assert_eq!(searches.holds(&finder, piece, code, &dictionary), expected);
                     }

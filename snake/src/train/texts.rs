@@ -3,9 +3,12 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::ends::Ends;
 use super::family::{Mix, TextFamily};
+use super::masks::SMALL;
 use super::ranked::Ranked;
 use super::searches::Searches;
+use super::signatures::Signature;
 use crate::literal::{Comparison, Measure};
 use crate::measure;
 use crate::measure::bigrams::Bigrams;
@@ -42,6 +45,12 @@ pub(super) struct TextFeature {
     pub(super) distances: Distances,
     /// Of long texts.
     pub(super) searches: Option<Searches>,
+    /// Per dictionary entry; empty where there are few texts or they are long.
+    pub(super) signatures: Vec<Signature>,
+    /// The order of the texts' starts, and that of their ends; `None` where that is of no use. Their axes come after
+    /// those of the measures.
+    ends: Option<[Ends; 2]>,
+    pub(super) ascii: bool,
     pub(super) mix: Mix<TextFamily>,
 }
 
@@ -69,7 +78,38 @@ impl TextFeature {
             None if family == TextFamily::Distance => share * distances.weight(dictionary.len()),
             None => share * RARER,
         });
-        Self { measures, families, distances, searches: Searches::new(dictionary), mix }
+        let searches = Searches::new(dictionary);
+        let sieved = dictionary.len() > SMALL && searches.is_none();
+        let signatures =
+            if sieved { dictionary.iter().map(|text| Signature::of(text)).collect() } else { vec![] };
+        let ends = (sieved && Mix::has_texts(profile, TextFamily::Position))
+            .then(|| [false, true].map(|at_end| Ends::new(dictionary, at_end)));
+        Self { measures, families, distances, searches, signatures, ends, ascii, mix }
+    }
+
+    /// How many axes there are.
+    pub(super) fn slots(&self) -> usize {
+        1 + self.measures.len() + self.ends.as_ref().map_or(0, |ends| ends.len())
+    }
+
+    /// The order of the texts' starts, or of their ends, and which axis it is.
+    pub(super) fn ends(&self, at_end: bool) -> Option<(usize, &Ends)> {
+        let place = usize::from(at_end);
+        Some((1 + self.measures.len() + place, &self.ends.as_ref()?[place]))
+    }
+
+    /// The order whose axis this is.
+    pub(super) fn ends_of(&self, slot: usize) -> Option<&Ends> {
+        self.ends.as_ref()?.get(slot.checked_sub(1 + self.measures.len())?)
+    }
+
+    /// Per dictionary entry its key on an axis; `None` for the axis of the entries themselves.
+    #[inline]
+    pub(super) fn keys(&self, slot: usize) -> Option<&[u32]> {
+        match self.measures.get(slot.checked_sub(1)?) {
+            Some((_, ranked)) => Some(&ranked.ranks),
+            None => self.ends_of(slot).map(|ends| &*ends.ranks),
+        }
     }
 
     /// The measures of a family, as positions in the list.
@@ -131,7 +171,7 @@ impl Distances {
         text: u32,
         reference: u32,
     ) -> f64 {
-        self.to(comparison, dictionary, reference).of(text)
+        self.to(comparison, dictionary, reference).of(text, &dictionary[text as usize])
     }
 
     /// All measures against a reference.
@@ -145,7 +185,7 @@ impl Distances {
         match kept.get(reference as usize) {
             Some(cell) => To::Kept(cell.get_or_init(|| {
                 let measures = self.measured(comparison, dictionary, reference);
-                (0_u32..).take(dictionary.len()).map(|text| measures.of(text)).collect()
+                (0..).zip(dictionary).map(|(code, text)| measures.of(code, text)).collect()
             })),
             None => self.measured(comparison, dictionary, reference),
         }
@@ -155,12 +195,12 @@ impl Distances {
         let text = &dictionary[reference as usize];
         if comparison == Comparison::Lev {
             return match Reference::new(text) {
-                Some(reference) => To::Edits(reference, dictionary),
-                None => To::Any(comparison, text, dictionary),
+                Some(reference) => To::Edits(reference),
+                None => To::Any(comparison, text),
             };
         }
         let sets = self.sets.get_or_init(|| dictionary.iter().map(|text| Bigrams::of(text)).collect());
-        To::Bigrams(sets, dictionary, reference as usize)
+        To::Bigrams(sets, reference as usize, text)
     }
 }
 
@@ -168,26 +208,42 @@ impl Distances {
 #[derive(Debug)]
 pub(super) enum To<'a> {
     Kept(&'a [f64]),
-    Edits(Reference, &'a [Box<str>]),
-    Bigrams(&'a [Bigrams], &'a [Box<str>], usize),
-    Any(Comparison, &'a str, &'a [Box<str>]),
+    Edits(Reference),
+    Bigrams(&'a [Bigrams], usize, &'a str),
+    Any(Comparison, &'a str),
 }
 
 impl To<'_> {
-    /// The measure of an entry.
+    /// Of JAC: how many of the reference's pairs a text may lack whose measure is not below the threshold.
+    pub(super) fn lacking(&self, threshold: f64) -> Option<usize> {
+        match self {
+            Self::Bigrams(sets, place, _) => sets[*place].lacking(threshold),
+            _ => None,
+        }
+    }
+
+    /// What the measure of an entry is not above, from how many pairs the reference has that the entry has not, and the other
+    /// way round, at least.
+    #[inline]
+    pub(super) fn most(&self, code: u32, missing: impl FnOnce() -> [usize; 2]) -> f64 {
+        match self {
+            Self::Bigrams(sets, place, _) => sets[*place].most(&sets[code as usize], missing()),
+            _ => f64::INFINITY,
+        }
+    }
+
+    /// The measure of an entry, which is this text.
     #[inline]
     #[allow(clippy::cast_precision_loss)] // at most a text's length
-    pub(super) fn of(&self, code: u32) -> f64 {
+    pub(super) fn of(&self, code: u32, text: &str) -> f64 {
         let code = code as usize;
         match self {
             Self::Kept(measures) => measures[code],
-            Self::Edits(reference, dictionary) => reference.distance(&dictionary[code]) as f64,
-            Self::Bigrams(sets, dictionary, reference) => {
-                sets[code].similarity(&sets[*reference], || dictionary[code] == dictionary[*reference])
+            Self::Edits(reference) => reference.distance(text) as f64,
+            Self::Bigrams(sets, place, reference) => {
+                sets[code].similarity(&sets[*place], || text == *reference)
             }
-            Self::Any(comparison, reference, dictionary) => {
-                measure::compared(*comparison, &dictionary[code], reference)
-            }
+            Self::Any(comparison, reference) => measure::compared(*comparison, text, reference),
         }
     }
 }

@@ -314,6 +314,9 @@ impl<'a> Workshop<'a> {
             // Members are sorted by target.
             let reach = members.div_ceil(NEAR);
             let near = target.saturating_sub(reach)..(target + reach + 1).min(members);
+            // Of many members of this very value, those far off in the order do not count here.
+            clause.consequence[..near.start / 64].fill(0);
+            clause.consequence[bits::words(near.end)..].fill(0);
             bits::insert_range(&mut clause.consequence, near);
         }
         clause.candidate.resize(words, 0);

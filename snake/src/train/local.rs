@@ -21,6 +21,8 @@ const FEW: usize = 64;
 const HEAVIEST: f64 = (1_u32 << 25) as f64;
 /// Features that are compared together: rows of codes and the weights are filled up to a multiple with what never differs.
 const LANE: usize = 4;
+/// Of up to this many values, their axis is made for the sake of another one's.
+const FEW_VALUES: usize = 256;
 /// Texts searched between two looks at the cancel flag.
 const CHUNK: usize = 64;
 
@@ -285,8 +287,12 @@ impl<'a> Local<'a> {
     /// Makes the axis of a measure from that of the values, whose members are sorted already: few sets instead of many
     /// members. False where that is not less work.
     fn build_from(&mut self, feature: u32, index: usize, keys: &[u32]) -> bool {
-        self.axis(feature, 0);
         let values = feature as usize * self.prepared.slots();
+        // Of many values the axis may not be there, and would be made for this alone.
+        if !self.built[values] && keys.len() > FEW_VALUES {
+            return false;
+        }
+        self.axis(feature, 0);
         let Ok([axis, values]) = self.axes.get_disjoint_mut([index, values]) else { return false };
         axis.build_from(&mut self.scratch, values, self.rows.len(), keys)
     }

@@ -50,7 +50,7 @@ impl Training {
     /// The defaults of a run.
     #[must_use]
     pub fn new(profile: Profile, seed: u64) -> Self {
-        Self { layers: 5, bucket: 250, slice: 20_000, noise: 1.0, profile, lookahead: 15, seed }
+        Self { layers: 5, bucket: 250, slice: 50_000, noise: 1.0, profile, lookahead: 15, seed }
     }
 
     /// Whether every setting is in its range.

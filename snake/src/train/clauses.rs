@@ -1,13 +1,14 @@
 //! The clauses of a bucket.
 //!
 //! Class by class: while members of the class are open, take one and build a clause that is false on it and true on
-//! every member of the other classes. All members of the class on which the clause is false are its consequence: each
-//! gets the clause as a condition of its own, and is open no more. This is repeated until every member has as many
-//! clauses as a wide lookahead asks for: more rules that differ, for a smoother vote.
+//! every member of the other classes. All members of the class on which the clause is false are its consequence, and
+//! open no more. This is repeated until every member has as many clauses as a wide lookahead asks for: more rules that
+//! differ, for a smoother vote. What a member votes by is made of its clauses in the end (`conditions.rs`).
 //!
 //! Since a clause is an OR, its truth on the whole bucket is the union of its literals' sets, and what stands in the
 //! bucket about it is read off these sets: nothing is assumed.
 
+use super::conditions::Conditions;
 use super::draft::{Draft, check};
 use super::error::TrainError;
 use super::local::Local;
@@ -34,6 +35,12 @@ const MOST_CLAUSES: u32 = 5;
 /// quick.
 fn least_clauses(lookahead: u32) -> u32 {
     (lookahead / LOOKAHEAD_PER_CLAUSE).clamp(1, MOST_CLAUSES)
+}
+
+/// How often a clause votes that reaches all members of its class, and one that reaches a part of them in proportion. It
+/// grows with the lookahead too: each vote takes room in the model.
+fn most_votes(lookahead: u32) -> u32 {
+    2 * least_clauses(lookahead) - 1
 }
 
 /// Up to this many classes, members are sorted by counting them.
@@ -66,11 +73,9 @@ pub(super) struct Workshop<'a> {
     /// By place in `by_class`, how many clauses were built for a member.
     have: Vec<u32>,
     known: Known,
-    /// (member, clause): the clauses that each member makes false.
-    consequences: Vec<(u32, u32)>,
-    /// The clauses of these by member, and where each member's end.
-    dealt: Vec<u32>,
-    ends: Vec<u32>,
+    conditions: Conditions,
+    /// Votes of a clause that reaches all members of its class.
+    most_votes: u32,
     clause: Draftsman,
 }
 
@@ -186,9 +191,8 @@ impl<'a> Workshop<'a> {
             open_sums: Vec::new(),
             have: Vec::new(),
             known: Known::default(),
-            consequences: Vec::new(),
-            dealt: Vec::new(),
-            ends: Vec::new(),
+            conditions: Conditions::default(),
+            most_votes: most_votes(lookahead),
             clause: Draftsman::default(),
         }
     }
@@ -207,7 +211,7 @@ impl<'a> Workshop<'a> {
         let members = self.by_class.len();
         let words = bits::whole_lanes(members);
         let mut votes = Votes::default();
-        self.consequences.clear();
+        self.conditions.clear();
         self.have.clear();
         self.have.resize(members, 0);
         let mut from = 0;
@@ -221,36 +225,8 @@ impl<'a> Workshop<'a> {
             self.clauses_of_class(&mut votes, stream)?;
             from = to;
         }
-        votes.lookalikes = self.lookalikes(members);
+        votes.lookalikes = self.conditions.lookalikes(members);
         Ok(votes)
-    }
-
-    /// Per member its clauses, ascending, each as a condition of its own.
-    fn lookalikes(&mut self, members: usize) -> Lookalikes {
-        // Clauses come in ascending order, so they only have to be dealt out.
-        self.ends.clear();
-        self.ends.resize(members + 1, 0);
-        for &(member, _) in &self.consequences {
-            self.ends[member as usize + 1] += 1;
-        }
-        for member in 0..members {
-            self.ends[member + 1] += self.ends[member];
-        }
-        self.dealt.clear();
-        self.dealt.resize(self.consequences.len(), 0);
-        for &(member, clause) in &self.consequences {
-            let place = &mut self.ends[member as usize];
-            self.dealt[*place as usize] = clause;
-            *place += 1;
-        }
-        let mut lookalikes = Lookalikes::with_capacity(members, self.consequences.len());
-        let mut start = 0;
-        for (member, &end) in (0_u32..).zip(&self.ends[..members]) {
-            lookalikes.begin(member);
-            self.dealt[start as usize..end as usize].iter().for_each(|&clause| lookalikes.push(&[clause]));
-            start = end;
-        }
-        lookalikes
     }
 
     /// Round after round, each until a clause was built once more for every member of the class.
@@ -267,6 +243,7 @@ impl<'a> Workshop<'a> {
     }
 
     fn clauses_of_open(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
+        let class = bits::members(&self.own).count();
         // Of this round none can come up again: its members are open no more.
         let earlier = self.known.len();
         self.open_sums.resize(self.open.len(), 0);
@@ -283,16 +260,12 @@ impl<'a> Workshop<'a> {
             if !self.known.add(&self.clause.drafts, earlier) {
                 continue;
             }
-            #[allow(clippy::cast_possible_truncation)]
-            // a few clauses per member at most, and memory ends before
-            let index = votes.clauses.len() as u32;
             votes.clauses.push({
                 let quotes = &mut self.quotes;
                 self.clause.drafts.iter().map(|draft| draft.literal(self.prepared, quotes)).collect()
             });
-            for place in bits::members(&self.clause.consequence) {
-                self.consequences.push((self.by_class[place].1, index));
-            }
+            let consequence = bits::members(&self.clause.consequence).map(|place| self.by_class[place].1);
+            self.conditions.add(class, self.most_votes, consequence);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! train_unit ── divide ──┬── leaf ── chain ── links (condition, core, noise)
-//!                        │                └── clauses, per bucket and class
+//!                        │                └── clauses, per bucket and class ── conditions: who votes by which
 //!                        └── ...
 //! family ── oppose (oppose_number, oppose_text) ── draft: a literal between two rows
 //! local (axis, masks, grams): which members make it true;  quotes: texts that literals share
@@ -17,6 +17,7 @@
 mod axis;
 mod chain;
 mod clauses;
+mod conditions;
 mod divide;
 mod draft;
 mod ends;

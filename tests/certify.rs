@@ -135,6 +135,36 @@ fn what_is_broken_is_named_with_its_place() {
     model["targets"][7] = if model["targets"][7] == "a" { "b".into() } else { "a".into() };
     let found = refused(&model);
     assert_eq!(found["misfits_named"][0]["row"], 7, "{found}");
+    let mut model = sound.clone();
+    model["population"][7]["class"] = if model["targets"][7] == "a" { "b".into() } else { "a".into() };
+    let found = refused(&model);
+    assert_eq!((&found["misfits"], &found["misfits_named"][0]["row"]), (&1.into(), &7.into()), "{found}");
+    // More noise than the run adds.
+    let mut model = sound.clone();
+    model["config"]["noise"] = 0.1.into();
+    let found = refused(&model);
+    let breaches = found["layers"][0]["breaches"].as_array().unwrap();
+    assert!(breaches.iter().any(|breach| breach["invariant"] == 3), "{found}");
+    // What points to nothing is the layer's fault, and the others are looked at all the same.
+    let mut model = sound.clone();
+    model["layers"][1][place]["clauses"].as_array_mut().unwrap().pop();
+    let found = refused(&model);
+    let breaches = &found["layers"][1]["breaches"];
+    assert_eq!(
+        (&found["layers"][0]["sound"], &breaches[0]["bucket"]),
+        (&true.into(), &place.into()),
+        "{found}"
+    );
+    // What is no bucket at all, and a document that contradicts itself.
+    let mut model = sound.clone();
+    model["layers"][1][0]["members"][0] = json!(-1);
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("layer 1, bucket 0"));
+    let mut model = sound.clone();
+    model["targets"].as_array_mut().unwrap().pop();
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("899 targets"));
+    let mut model = sound.clone();
+    model["stripped"] = true.into();
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("stripped"));
     // A layer less than the run trained.
     let mut model = sound.clone();
     model["layers"].as_array_mut().unwrap().pop();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
-use snake::{Model, TrainingRows};
+use snake::{Label, Model, ModelError, TrainingRows};
 
 use crate::files;
 
@@ -25,16 +25,25 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a model; one that was packed by gzip is known by its first bytes, whatever its name.
 pub(crate) fn read(path: &Path, rows: TrainingRows) -> Result<Model> {
+    Model::read_stream(opener(path), rows).with_context(|| path.display().to_string())
+}
+
+/// Reads a model to check it; see [`Model::read_for_survey`].
+pub(crate) fn read_for_survey(path: &Path, differs: impl FnMut(usize, &Label)) -> Result<Model, ModelError> {
+    Model::read_for_survey(opener(path), differs)
+}
+
+/// Opens a file as often as it is asked to.
+fn opener(path: &Path) -> impl FnMut() -> io::Result<Box<dyn Read>> {
     let mut opened = false;
-    let open = || {
+    move || {
         // A pipe gives its bytes once.
         if std::mem::replace(&mut opened, true) && !std::fs::metadata(path)?.is_file() {
             let what = "its rows take a second look, and it can be read only once: copy it to a file first";
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
         open(path)
-    };
-    Model::read_stream(open, rows).with_context(|| path.display().to_string())
+    }
 }
 
 /// Writes a model whole or not at all, packed where the name ends in `.gz`. The same document packs to the same bytes:

@@ -36,7 +36,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    fn misfit(&mut self, row: Option<u64>, what: impl FnOnce() -> String) {
+    pub(crate) fn misfit(&mut self, row: Option<u64>, what: impl FnOnce() -> String) {
         self.misfit_count += 1;
         if self.misfits.len() < NAMED {
             self.misfits.push((row, what()));

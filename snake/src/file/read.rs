@@ -16,7 +16,7 @@ use crate::batch::{RowBatch, RowBatchBuilder};
 use crate::model::{FORMAT_VERSION, Head, Layer, Model, ModelError, TrainingRows};
 use crate::schema::{Feature, FeatureKind, Label, TargetKind};
 use layers::layers;
-use rows::rows_of;
+use rows::{KnownTargets, rows_of};
 use targets::{target_value, targets};
 
 /// A value of the head may take this many bytes: a router's fit is by far the largest.
@@ -47,10 +47,36 @@ impl Model {
     /// # Errors
     /// As [`read`](Self::read), and what `open` and its readers return.
     pub fn read_stream<R: Read>(
-        mut open: impl FnMut() -> io::Result<R>,
+        open: impl FnMut() -> io::Result<R>,
         rows: TrainingRows,
     ) -> Result<Self, ModelError> {
-        let mut parts = Parts::default();
+        let model = Self::read_parts(open, rows, None)?;
+        model.check()?;
+        Ok(model)
+    }
+
+    /// Reads a model file, rows included, to check it. Its layers may point to what is not there, which
+    /// [`survey_layer`](crate::survey_layer) says bucket by bucket; for anything else ask [`check`](Self::check) first.
+    /// `differs` is told of every row (by its position) whose target is another one than `targets` says, and which.
+    ///
+    /// # Errors
+    /// As [`read_stream`](Self::read_stream), but for the layers' positions.
+    pub fn read_for_survey<R: Read>(
+        open: impl FnMut() -> io::Result<R>,
+        mut differs: impl FnMut(usize, &Label),
+    ) -> Result<Self, ModelError> {
+        let model = Self::read_parts(open, TrainingRows::Kept, Some(&mut differs))?;
+        model.check_rows()?;
+        Ok(model)
+    }
+
+    fn read_parts<R: Read>(
+        mut open: impl FnMut() -> io::Result<R>,
+        rows: TrainingRows,
+        differs: Option<&mut dyn FnMut(usize, &Label)>,
+    ) -> Result<Self, ModelError> {
+        // Target values come after the rows, so rows that are compared with them wait for a second look.
+        let mut parts = Parts { rows_wait: differs.is_some(), ..Parts::default() };
         let mut pieces = Pieces::new(open().map_err(ModelError::Read)?);
         parts.read(&mut pieces, rows)?;
         drop(pieces);
@@ -78,14 +104,19 @@ impl Model {
         let population = match population {
             Some(rows) => rows,
             None if population_passed && rows == TrainingRows::Kept => {
-                population_of(&mut Pieces::new(open().map_err(ModelError::Read)?), &head.features)?
+                let mut pieces = Pieces::new(open().map_err(ModelError::Read)?);
+                let known = differs.map(|differs| KnownTargets {
+                    name: &head.target,
+                    kind: head.target_kind,
+                    values: &targets,
+                    differs,
+                });
+                population_of(&mut pieces, &head.features, known)?
             }
             None => RowBatchBuilder::new(&head.features).take(),
         };
         let layers = layers.ok_or_else(|| missing("layers"))?;
-        let model = Model { head, population, targets, layers };
-        model.check()?;
-        Ok(model)
+        Ok(Model { head, population, targets, layers })
     }
 }
 
@@ -111,6 +142,8 @@ struct Parts {
     population: Option<RowBatch>,
     /// The rows were there, and were not read.
     population_passed: bool,
+    /// The rows are not to be read in this pass.
+    rows_wait: bool,
     layers: Option<Vec<Layer>>,
 }
 
@@ -137,9 +170,11 @@ impl Parts {
                     return Err(twice("population"));
                 }
                 "population" => match (&head.target, &head.header, &head.datatypes) {
-                    (Some(target), Some(header), Some(datatypes)) if rows == TrainingRows::Kept => {
+                    (Some(target), Some(header), Some(datatypes))
+                        if rows == TrainingRows::Kept && !self.rows_wait =>
+                    {
                         let features = features(target, header, datatypes)?;
-                        self.population = Some(rows_of(pieces, &features)?);
+                        self.population = Some(rows_of(pieces, &features, None)?);
                     }
                     _ => {
                         pieces.skip()?;
@@ -170,13 +205,17 @@ fn twice(key: &'static str) -> ModelError {
 }
 
 /// The rows, in a pass for them alone.
-fn population_of<R: Read>(pieces: &mut Pieces<R>, features: &[Feature]) -> Result<RowBatch, ModelError> {
+fn population_of<R: Read>(
+    pieces: &mut Pieces<R>,
+    features: &[Feature],
+    known: Option<KnownTargets<'_>>,
+) -> Result<RowBatch, ModelError> {
     pieces.expect(b'{', "a model: an object")?;
     let mut first = true;
     while pieces.more(first, b'}', "a comma or the end of the model")? {
         first = false;
         if pieces.key()? == "population" {
-            return rows_of(pieces, features);
+            return rows_of(pieces, features, known);
         }
         pieces.skip()?;
     }

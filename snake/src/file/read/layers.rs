@@ -10,7 +10,7 @@ use crate::bucket::{Bucket, Origin};
 use crate::file::pieces::Pieces;
 use crate::literal::{Clause, Literal};
 use crate::lookalikes::{Lookalikes, VoteCondition};
-use crate::model::{Layer, ModelError};
+use crate::model::{BucketFault, Layer, ModelError};
 
 /// The layers, with the place in every error.
 pub(super) fn layers<R: Read>(pieces: &mut Pieces<R>) -> Result<Vec<Layer>, ModelError> {
@@ -22,10 +22,10 @@ pub(super) fn layers<R: Read>(pieces: &mut Pieces<R>) -> Result<Vec<Layer>, Mode
         while pieces.more(layer.is_empty(), b']', "a comma or the end of the layer")? {
             let bucket = pieces.piece(usize::MAX, |piece| piece.parse::<FileBucket>())?;
             let bucket = bucket.map_err(|error| match error {
-                ModelError::Json { what, line, column } => ModelError::Json {
-                    what: format!("layer {}, bucket {}: {what}", layers.len(), layer.len()),
-                    line,
-                    column,
+                ModelError::Json { what, line, column } => ModelError::Bucket {
+                    layer: layers.len(),
+                    bucket: layer.len(),
+                    fault: BucketFault::Unreadable { what, line, column },
                 },
                 other => other,
             })?;

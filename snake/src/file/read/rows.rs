@@ -10,22 +10,57 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value as Json;
 
 use super::MAX_ROW;
+use super::targets::{label, target_value};
 use crate::batch::{RowBatch, RowBatchBuilder};
 use crate::file::pieces::Pieces;
 use crate::model::ModelError;
-use crate::schema::Feature;
+use crate::schema::{Feature, Label, TargetKind};
 use crate::value::{Value, from_json};
 
+/// The model's target values, to compare those of the rows with.
+pub(super) struct KnownTargets<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: TargetKind,
+    pub(super) values: &'a [Label],
+    /// Told of every row that has another target than `values` says, and which.
+    pub(super) differs: &'a mut dyn FnMut(usize, &Label),
+}
+
+impl KnownTargets<'_> {
+    /// Null, a list or an object says nothing of the target.
+    fn compare(&mut self, place: usize, found: Found<'_>) {
+        let found = match found {
+            Found::Other(Json::Null) => return,
+            Found::Text(text) => Label::Text(text.into_owned()),
+            Found::Other(value) => label(value),
+        };
+        // Whether there are as many rows as target values is asked elsewhere.
+        let Some(expected) = self.values.get(place) else { return };
+        if target_value(self.kind, found.clone(), place).ok().as_ref() != Some(expected) {
+            (self.differs)(place, &found);
+        }
+    }
+}
+
 /// The training rows as columns.
-pub(super) fn rows_of<R: Read>(pieces: &mut Pieces<R>, features: &[Feature]) -> Result<RowBatch, ModelError> {
+pub(super) fn rows_of<R: Read>(
+    pieces: &mut Pieces<R>,
+    features: &[Feature],
+    mut known: Option<KnownTargets<'_>>,
+) -> Result<RowBatch, ModelError> {
     pieces.expect(b'[', "the training rows: a list of objects")?;
-    let places: BTreeMap<&str, usize> =
-        features.iter().enumerate().map(|(place, feature)| (feature.name.as_str(), place)).collect();
+    let names =
+        features.iter().map(|feature| feature.name.as_str()).chain(known.as_ref().map(|known| known.name));
+    let places: BTreeMap<&str, usize> = names.enumerate().map(|(place, name)| (name, place)).collect();
+    let width = features.len() + usize::from(known.is_some());
     let mut builder = RowBatchBuilder::new(features);
     let mut scratch = vec![String::new(); features.len()];
     while pieces.more(builder.rows() == 0, b']', "a comma or the end of the training rows")? {
         pieces.piece(MAX_ROW, |piece| {
-            let row = piece.parse_seed(Row { places: &places, width: features.len() })?;
+            let mut row = piece.parse_seed(Row { places: &places, width })?;
+            if let Some((known, found)) = known.as_mut().zip(row.get_mut(features.len())) {
+                known.compare(builder.rows(), std::mem::replace(found, Found::Other(Json::Null)));
+            }
             let cells: Vec<Value<'_>> = features
                 .iter()
                 .zip(&row)

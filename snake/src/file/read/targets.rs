@@ -21,7 +21,7 @@ pub(super) fn targets<R: Read>(pieces: &mut Pieces<R>) -> Result<Vec<Label>, Mod
 }
 
 /// A value as the plainest label that loses nothing of it.
-fn label(value: Json) -> Label {
+pub(super) fn label(value: Json) -> Label {
     match value {
         Json::String(text) => Label::Text(text),
         Json::Number(number) => match number.as_i64() {

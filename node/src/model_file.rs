@@ -12,6 +12,7 @@ use flate2::{Compression, GzBuilder};
 use snake::{Label, Model, ModelError, TrainingRows};
 
 use crate::files;
+use crate::stopping::Watch;
 
 /// Bytes read from disk at a time.
 const BUFFER: usize = 256 * 1024;
@@ -47,9 +48,20 @@ fn opener(path: &Path) -> impl FnMut() -> io::Result<Box<dyn Read>> {
 }
 
 /// Writes a model whole or not at all, packed where the name ends in `.gz`. The same document packs to the same bytes:
-/// neither name nor time is in them.
+/// neither name nor time is in them. Being asked to stop ends it, and leaves nothing behind.
 pub(crate) fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let watch = Watch::start();
+    write_until(path, &|| watch.asked(), write)
+}
+
+fn write_until(
+    path: &Path,
+    asked: &dyn Fn() -> bool,
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<()> {
     files::write_whole(path, |out| {
+        let mut out = Until { out, asked };
+        let out: &mut dyn Write = &mut out;
         if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
             return write(out);
         }
@@ -58,6 +70,25 @@ pub(crate) fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()
         packed.finish()?;
         Ok(())
     })
+}
+
+/// Writes until it is asked to stop.
+struct Until<'a> {
+    out: &'a mut dyn Write,
+    asked: &'a dyn Fn() -> bool,
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if (self.asked)() {
+            return Err(io::Error::other("stopped; nothing was written"));
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// A model file's bytes, unpacked.
@@ -141,6 +172,26 @@ mod tests {
         assert_eq!(read(&renamed, TrainingRows::Kept).unwrap(), model);
         fs::write(&renamed, &bytes[..bytes.len() / 2]).unwrap();
         assert!(read(&renamed, TrainingRows::Kept).is_err());
+    }
+
+    #[test]
+    fn who_is_asked_to_stop_leaves_what_was_there_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["m.json", "m.json.gz"] {
+            let path = folder.path().join(name);
+            fs::write(&path, "before").unwrap();
+            let parts = Cell::new(0);
+            let stopped = write_until(&path, &|| parts.get() > 3, |out| {
+                loop {
+                    parts.set(parts.get() + 1);
+                    out.write_all(&vec![parts.get(); 1 << 20])?;
+                }
+            });
+            assert!(format!("{:#}", stopped.unwrap_err()).contains("stopped"));
+            assert_eq!(fs::read(&path).unwrap(), b"before");
+            fs::remove_file(path).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

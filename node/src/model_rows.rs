@@ -122,6 +122,12 @@ impl<'m> Columns<'m> {
     pub(crate) fn new(model: &'m Model, header: &[String], csv: &Path) -> Result<Self> {
         let find = |name: &str| header.iter().position(|column| column == name);
         let features = &model.head.features;
+        let twice = |name: &&str| header.iter().filter(|column| column == name).count() > 1;
+        let mut names =
+            features.iter().map(|feature| feature.name.as_str()).chain([model.head.target.as_str()]);
+        if let Some(name) = names.find(twice) {
+            anyhow::bail!("{}: has two columns {name:?}: rename one of them", csv.display());
+        }
         let places: Vec<Option<usize>> = features.iter().map(|feature| find(&feature.name)).collect();
         let missing: Vec<&str> = features
             .iter()

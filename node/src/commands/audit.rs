@@ -4,7 +4,7 @@ mod json;
 mod row;
 mod text;
 
-pub(crate) use text::{plain, short_number};
+pub(crate) use text::plain;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;

@@ -243,7 +243,9 @@ struct Largest {
 
 impl Largest {
     fn new(wanted: usize) -> Self {
-        Self { wanted, room: wanted.saturating_mul(50), clauses: BTreeSet::new() }
+        // There may be hundreds about the same rows.
+        let room = if wanted == 0 { 0 } else { wanted.saturating_mul(200).max(5000) };
+        Self { wanted, room, clauses: BTreeSet::new() }
     }
 
     fn add(&mut self, members: u64, (layer, bucket): (u32, u32), clause: u32) {

@@ -165,6 +165,9 @@ fn what_is_broken_is_named_with_its_place() {
     let mut model = sound.clone();
     model["stripped"] = true.into();
     assert!(refused(&model)["model"][0].as_str().unwrap().contains("stripped"));
+    let mut model = sound.clone();
+    model["opendipaco"].as_object_mut().unwrap().remove("spec");
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("`spec`"));
     // A layer less than the run trained.
     let mut model = sound.clone();
     model["layers"].as_array_mut().unwrap().pop();

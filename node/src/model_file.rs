@@ -128,7 +128,13 @@ struct Unpacked<R> {
 
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(out)?;
+        let read = self.inner.read(out).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                let what = "it is packed but ends too early: it was not copied whole, get it again";
+                io::Error::new(io::ErrorKind::UnexpectedEof, what)
+            }
+            _ => error,
+        })?;
         self.given += read as u64;
         if self.given > SMALL && self.given / MAX_GROWTH > self.taken.get() {
             return Err(io::Error::new(
@@ -171,7 +177,8 @@ mod tests {
         fs::rename(&packed, &renamed).unwrap();
         assert_eq!(read(&renamed, TrainingRows::Kept).unwrap(), model);
         fs::write(&renamed, &bytes[..bytes.len() / 2]).unwrap();
-        assert!(read(&renamed, TrainingRows::Kept).is_err());
+        let cut = format!("{:#}", read(&renamed, TrainingRows::Kept).unwrap_err());
+        assert!(cut.contains("ends too early"), "{cut}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use spec::{
     RecordSource, Routing, for_each_kept, spec_of_model,
 };
 
-use crate::exit::Usage;
+use crate::exit::{Refused, Usage};
 use crate::model_rows::for_each_part;
 
 /// Differences are named up to this many; the rest are counted.
@@ -60,7 +60,7 @@ pub(crate) fn ground(model: &mut Model, data: &[PathBuf], holdout: Option<f64>) 
         return Ok(ground);
     }
     let spec = match &model.head.opendipaco {
-        Some(ours) => spec_of_model(ours, holdout)?,
+        Some(ours) => spec_of_model(ours, holdout).map_err(|error| Refused(error.to_string()))?,
         None => None,
     };
     let why = match &spec {

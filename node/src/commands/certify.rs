@@ -24,12 +24,16 @@ pub(crate) fn run(args: &CertifyArgs) -> Result<()> {
     let mut model = match model_file::read_for_survey(&args.model, &mut differs) {
         Ok(model) => model,
         Err(error @ (ModelError::Head { .. } | ModelError::Bucket { .. })) => {
-            return contradiction(args, &error);
+            return contradiction(args, &error.to_string());
         }
         Err(error) => return Err(error).with_context(|| args.model.display().to_string()),
     };
     let head = head(&model);
-    let mut ground = ground(&mut model, &args.data, holdout)?;
+    let mut ground = match ground(&mut model, &args.data, holdout) {
+        Ok(ground) => ground,
+        Err(error) if error.is::<Refused>() => return contradiction(args, &error.to_string()),
+        Err(error) => return Err(error),
+    };
     for (row, target) in &apart {
         let text = |label: Option<&Label>| plain(&label.map(class_text).unwrap_or_default());
         let (has, expected) = (text(Some(target)), text(model.targets.get(*row)));
@@ -66,11 +70,11 @@ pub(crate) fn run(args: &CertifyArgs) -> Result<()> {
 }
 
 /// A document that contradicts itself, so that nothing more can be said of it.
-fn contradiction(args: &CertifyArgs, error: &ModelError) -> Result<()> {
+fn contradiction(args: &CertifyArgs, what: &str) -> Result<()> {
     if args.json {
-        outln!("{}", json!({ "certified": false, "model": [error.to_string()], "layers": [] }))?;
+        outln!("{}", json!({ "certified": false, "model": [what], "layers": [] }))?;
     }
-    Err(Refused(format!("{}: not certified: {error}", args.model.display())).into())
+    Err(Refused(format!("{}: not certified: {what}", args.model.display())).into())
 }
 
 /// What the model says of itself and does not keep.

@@ -73,7 +73,7 @@ impl Model {
     fn read_parts<R: Read>(
         mut open: impl FnMut() -> io::Result<R>,
         rows: TrainingRows,
-        differs: Option<&mut dyn FnMut(usize, &Label)>,
+        differs: Option<Differs<'_>>,
     ) -> Result<Self, ModelError> {
         // Target values come after the rows, so rows that are compared with them wait for a second look.
         let mut parts = Parts { rows_wait: differs.is_some(), ..Parts::default() };
@@ -119,6 +119,9 @@ impl Model {
         Ok(Model { head, population, targets, layers })
     }
 }
+
+/// Told of a row, by its position, and of the target that it names.
+type Differs<'a> = &'a mut dyn FnMut(usize, &Label);
 
 /// The head's keys as they were met.
 #[derive(Default)]

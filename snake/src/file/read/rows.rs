@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
-use super::MAX_ROW;
 use super::targets::{label, target_value};
+use super::{Differs, MAX_ROW};
 use crate::batch::{RowBatch, RowBatchBuilder};
 use crate::file::pieces::Pieces;
 use crate::model::ModelError;
@@ -23,7 +23,7 @@ pub(super) struct KnownTargets<'a> {
     pub(super) kind: TargetKind,
     pub(super) values: &'a [Label],
     /// Told of every row that has another target than `values` says, and which.
-    pub(super) differs: &'a mut dyn FnMut(usize, &Label),
+    pub(super) differs: Differs<'a>,
 }
 
 impl KnownTargets<'_> {

@@ -87,6 +87,28 @@ fn what_was_trained_is_certified_whatever_the_routing() {
 }
 
 #[test]
+fn malformed_rows_that_a_run_skips_are_skipped_by_what_measures_it() {
+    let mut lines: Vec<String> = rig::table(400, 3, 8).lines().map(str::to_owned).collect();
+    for at in [300, 100, 7] {
+        lines.insert(at, "1,2".into());
+    }
+    let settings = "on_error = \"skip\"\nholdout = 0.2\n[training]\nlayers = 2\nbucket = 40\n";
+    let run = Run::new("ragged", &(lines.join("\n") + "\n"), settings);
+    let folder = run.folder.path();
+    let said = succeed(&["run", "run.toml", "--volunteers", "1", "--out", "alone.json"], folder);
+    let held_out = succeed(&["evaluate", "alone.json", "data.csv", "--held-out", "run.toml"], folder);
+    let accuracy = |text: &str| text.lines().find(|line| line.starts_with("accuracy")).map(str::to_owned);
+    assert!(accuracy(&held_out).is_some() && said.contains("accuracy"), "{said}\n{held_out}");
+    let (code, found) = certify(folder, &["alone.json", "data.csv"]);
+    assert_eq!((code, &found["certified"]), (Some(0), &true.into()), "{found}");
+    // With no run to say so, nobody skips; and no message names its settings.
+    for command in ["predict", "evaluate", "audit"] {
+        let message = fail(1, &[command, "alone.json", "data.csv"], folder);
+        assert!(message.trim_end().ends_with("the header has 5; correct the row"), "{message}");
+    }
+}
+
+#[test]
 fn an_unusual_share_is_named_by_the_run_file() {
     let run = run_of(ROUTINGS[0], "0.12345");
     let folder = run.folder.path();

@@ -224,7 +224,7 @@ fn by_content(model: &Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     }
     let (mut read, mut others) = (0_u64, 0_u64);
     for csv in data {
-        for_each_part(model, csv, &|_| true, &mut |rows| {
+        for_each_part(model, csv, OnError::Skip, &|_| true, &mut |rows| {
             let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
             for (row, cell) in targets.iter().enumerate() {
                 read += 1;
@@ -268,7 +268,7 @@ fn in_order(model: &mut Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     let width = model.head.features.len();
     let limit = model.targets.len();
     for csv in data {
-        for_each_part(model, csv, &|_| true, &mut |rows| {
+        for_each_part(model, csv, OnError::Skip, &|_| true, &mut |rows| {
             let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
             for (row, cell) in targets.iter().enumerate() {
                 read += 1;

@@ -18,7 +18,8 @@ use crate::{model_file, outln};
 const NAMED: usize = 20;
 
 pub(crate) fn run(args: &CertifyArgs) -> Result<()> {
-    let holdout = args.held_out.as_deref().map(|path| held_out(path).map(|(share, _)| share)).transpose()?;
+    let holdout =
+        args.held_out.as_deref().map(|path| held_out(path).map(|held_out| held_out.share)).transpose()?;
     let mut apart: Vec<(usize, Label)> = Vec::new();
     let mut differs = |row: usize, target: &Label| apart.push((row, target.clone()));
     let mut model = match model_file::read_for_survey(&args.model, &mut differs) {

@@ -87,6 +87,28 @@ fn what_was_trained_is_certified_whatever_the_routing() {
 }
 
 #[test]
+fn malformed_rows_that_a_run_skips_are_skipped_by_what_measures_it() {
+    let mut lines: Vec<String> = rig::table(400, 3, 8).lines().map(str::to_owned).collect();
+    for at in [300, 100, 7] {
+        lines.insert(at, "1,2".into());
+    }
+    let settings = "on_error = \"skip\"\nholdout = 0.2\n[training]\nlayers = 2\nbucket = 40\n";
+    let run = Run::new("ragged", &(lines.join("\n") + "\n"), settings);
+    let folder = run.folder.path();
+    let said = succeed(&["run", "run.toml", "--volunteers", "1", "--out", "alone.json"], folder);
+    let held_out = succeed(&["evaluate", "alone.json", "data.csv", "--held-out", "run.toml"], folder);
+    let accuracy = |text: &str| text.lines().find(|line| line.starts_with("accuracy")).map(str::to_owned);
+    assert!(accuracy(&held_out).is_some() && said.contains("accuracy"), "{said}\n{held_out}");
+    let (code, found) = certify(folder, &["alone.json", "data.csv"]);
+    assert_eq!((code, &found["certified"]), (Some(0), &true.into()), "{found}");
+    // With no run to say so, nobody skips; and no message names its settings.
+    for command in ["predict", "evaluate", "audit"] {
+        let message = fail(1, &[command, "alone.json", "data.csv"], folder);
+        assert!(message.trim_end().ends_with("the header has 5; correct the row"), "{message}");
+    }
+}
+
+#[test]
 fn an_unusual_share_is_named_by_the_run_file() {
     let run = run_of(ROUTINGS[0], "0.12345");
     let folder = run.folder.path();
@@ -135,6 +157,39 @@ fn what_is_broken_is_named_with_its_place() {
     model["targets"][7] = if model["targets"][7] == "a" { "b".into() } else { "a".into() };
     let found = refused(&model);
     assert_eq!(found["misfits_named"][0]["row"], 7, "{found}");
+    let mut model = sound.clone();
+    model["population"][7]["class"] = if model["targets"][7] == "a" { "b".into() } else { "a".into() };
+    let found = refused(&model);
+    assert_eq!((&found["misfits"], &found["misfits_named"][0]["row"]), (&1.into(), &7.into()), "{found}");
+    // More noise than the run adds.
+    let mut model = sound.clone();
+    model["config"]["noise"] = 0.1.into();
+    let found = refused(&model);
+    let breaches = found["layers"][0]["breaches"].as_array().unwrap();
+    assert!(breaches.iter().any(|breach| breach["invariant"] == 3), "{found}");
+    // What points to nothing is the layer's fault, and the others are looked at all the same.
+    let mut model = sound.clone();
+    model["layers"][1][place]["clauses"].as_array_mut().unwrap().pop();
+    let found = refused(&model);
+    let breaches = &found["layers"][1]["breaches"];
+    assert_eq!(
+        (&found["layers"][0]["sound"], &breaches[0]["bucket"]),
+        (&true.into(), &place.into()),
+        "{found}"
+    );
+    // What is no bucket at all, and a document that contradicts itself.
+    let mut model = sound.clone();
+    model["layers"][1][0]["members"][0] = json!(-1);
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("layer 1, bucket 0"));
+    let mut model = sound.clone();
+    model["targets"].as_array_mut().unwrap().pop();
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("899 targets"));
+    let mut model = sound.clone();
+    model["stripped"] = true.into();
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("stripped"));
+    let mut model = sound.clone();
+    model["opendipaco"].as_object_mut().unwrap().remove("spec");
+    assert!(refused(&model)["model"][0].as_str().unwrap().contains("`spec`"));
     // A layer less than the run trained.
     let mut model = sound.clone();
     model["layers"].as_array_mut().unwrap().pop();

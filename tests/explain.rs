@@ -226,8 +226,15 @@ fn a_row_or_a_range_that_can_not_be_used() {
     refused(r#"{"size": "many"}"#, &["\"size\" is a number", "\"many\"", "null"]);
     refused(r#"{"size": ""}"#, &["\"size\" is a number"]);
     refused(r#"{"name": [1]}"#, &["\"name\" is a text", "[1]"]);
-    let message = fail(1, &["audit", model, "--row", "{}"], folder.path());
-    assert!(message.contains("none of the model's features"), "{message}");
+    refused("{}", &["names none of the model's columns", "size, name"]);
+    // Null is missing, also where there is nothing else.
+    let all_null = succeed(&["audit", model, "--row", r#"{"size": null}"#, "--json"], folder.path());
+    assert_eq!(json_lines(&all_null)[0]["values"], json!({ "size": null, "name": null }));
+    fs::write(folder.path().join("twice.csv"), "size,name,size\n1,a,2\n").unwrap();
+    for command in ["predict", "audit"] {
+        let message = fail(1, &[command, model, "twice.csv"], folder.path());
+        assert!(message.contains("twice.csv: has two columns \"size\""), "{message}");
+    }
 
     fs::write(folder.path().join("rows.csv"), "size,name\n1,\n2,ab\n").unwrap();
     let message = fail(1, &["audit", model, "rows.csv", "--rows", "2..9"], folder.path());
@@ -296,7 +303,7 @@ fn a_model_is_shown_with_its_rules() {
     assert_eq!(shown["literals"], json!(literals));
     // Largest first; each rule is of one class, and its members are those that list the clause.
     let largest = list(&shown["largest_clauses"]);
-    assert_eq!(largest.len(), 10);
+    assert!((3..=10).contains(&largest.len()), "{largest:?}");
     assert!(largest.windows(2).all(|pair| pair[0]["members"].as_u64() >= pair[1]["members"].as_u64()));
     for clause in largest {
         let at = |key: &str| clause[key].as_u64().unwrap() as usize;

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
-use snake::{Model, TrainingRows};
+use snake::{Label, Model, ModelError, TrainingRows};
 
 use crate::files;
+use crate::stopping::Watch;
 
 /// Bytes read from disk at a time.
 const BUFFER: usize = 256 * 1024;
@@ -25,22 +26,42 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a model; one that was packed by gzip is known by its first bytes, whatever its name.
 pub(crate) fn read(path: &Path, rows: TrainingRows) -> Result<Model> {
+    Model::read_stream(opener(path), rows).with_context(|| path.display().to_string())
+}
+
+/// Reads a model to check it; see [`Model::read_for_survey`].
+pub(crate) fn read_for_survey(path: &Path, differs: impl FnMut(usize, &Label)) -> Result<Model, ModelError> {
+    Model::read_for_survey(opener(path), differs)
+}
+
+/// Opens a file as often as it is asked to.
+fn opener(path: &Path) -> impl FnMut() -> io::Result<Box<dyn Read>> {
     let mut opened = false;
-    let open = || {
+    move || {
         // A pipe gives its bytes once.
         if std::mem::replace(&mut opened, true) && !std::fs::metadata(path)?.is_file() {
             let what = "its rows take a second look, and it can be read only once: copy it to a file first";
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
         open(path)
-    };
-    Model::read_stream(open, rows).with_context(|| path.display().to_string())
+    }
 }
 
 /// Writes a model whole or not at all, packed where the name ends in `.gz`. The same document packs to the same bytes:
-/// neither name nor time is in them.
+/// neither name nor time is in them. Being asked to stop ends it, and leaves nothing behind.
 pub(crate) fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let watch = Watch::start();
+    write_until(path, &|| watch.asked(), write)
+}
+
+fn write_until(
+    path: &Path,
+    asked: &dyn Fn() -> bool,
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<()> {
     files::write_whole(path, |out| {
+        let mut out = Until { out, asked };
+        let out: &mut dyn Write = &mut out;
         if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
             return write(out);
         }
@@ -49,6 +70,25 @@ pub(crate) fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()
         packed.finish()?;
         Ok(())
     })
+}
+
+/// Writes until it is asked to stop.
+struct Until<'a> {
+    out: &'a mut dyn Write,
+    asked: &'a dyn Fn() -> bool,
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if (self.asked)() {
+            return Err(io::Error::other("stopped; nothing was written"));
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// A model file's bytes, unpacked.
@@ -88,7 +128,13 @@ struct Unpacked<R> {
 
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(out)?;
+        let read = self.inner.read(out).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                let what = "it is packed but ends too early: it was not copied whole, get it again";
+                io::Error::new(io::ErrorKind::UnexpectedEof, what)
+            }
+            _ => error,
+        })?;
         self.given += read as u64;
         if self.given > SMALL && self.given / MAX_GROWTH > self.taken.get() {
             return Err(io::Error::new(
@@ -131,7 +177,28 @@ mod tests {
         fs::rename(&packed, &renamed).unwrap();
         assert_eq!(read(&renamed, TrainingRows::Kept).unwrap(), model);
         fs::write(&renamed, &bytes[..bytes.len() / 2]).unwrap();
-        assert!(read(&renamed, TrainingRows::Kept).is_err());
+        let cut = format!("{:#}", read(&renamed, TrainingRows::Kept).unwrap_err());
+        assert!(cut.contains("ends too early"), "{cut}");
+    }
+
+    #[test]
+    fn who_is_asked_to_stop_leaves_what_was_there_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["m.json", "m.json.gz"] {
+            let path = folder.path().join(name);
+            fs::write(&path, "before").unwrap();
+            let parts = Cell::new(0);
+            let stopped = write_until(&path, &|| parts.get() > 3, |out| {
+                loop {
+                    parts.set(parts.get() + 1);
+                    out.write_all(&vec![parts.get(); 1 << 20])?;
+                }
+            });
+            assert!(format!("{:#}", stopped.unwrap_err()).contains("stopped"));
+            assert_eq!(fs::read(&path).unwrap(), b"before");
+            fs::remove_file(path).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

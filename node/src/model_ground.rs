@@ -12,7 +12,7 @@ use spec::{
     RecordSource, Routing, for_each_kept, spec_of_model,
 };
 
-use crate::exit::Usage;
+use crate::exit::{Refused, Usage};
 use crate::model_rows::for_each_part;
 
 /// Differences are named up to this many; the rest are counted.
@@ -36,7 +36,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    fn misfit(&mut self, row: Option<u64>, what: impl FnOnce() -> String) {
+    pub(crate) fn misfit(&mut self, row: Option<u64>, what: impl FnOnce() -> String) {
         self.misfit_count += 1;
         if self.misfits.len() < NAMED {
             self.misfits.push((row, what()));
@@ -60,7 +60,7 @@ pub(crate) fn ground(model: &mut Model, data: &[PathBuf], holdout: Option<f64>) 
         return Ok(ground);
     }
     let spec = match &model.head.opendipaco {
-        Some(ours) => spec_of_model(ours, holdout)?,
+        Some(ours) => spec_of_model(ours, holdout).map_err(|error| Refused(error.to_string()))?,
         None => None,
     };
     let why = match &spec {
@@ -224,7 +224,7 @@ fn by_content(model: &Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     }
     let (mut read, mut others) = (0_u64, 0_u64);
     for csv in data {
-        for_each_part(model, csv, &|_| true, &mut |rows| {
+        for_each_part(model, csv, OnError::Skip, &|_| true, &mut |rows| {
             let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
             for (row, cell) in targets.iter().enumerate() {
                 read += 1;
@@ -268,7 +268,7 @@ fn in_order(model: &mut Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     let width = model.head.features.len();
     let limit = model.targets.len();
     for csv in data {
-        for_each_part(model, csv, &|_| true, &mut |rows| {
+        for_each_part(model, csv, OnError::Skip, &|_| true, &mut |rows| {
             let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
             for (row, cell) in targets.iter().enumerate() {
                 read += 1;

@@ -31,20 +31,24 @@ pub(crate) struct Rows {
     pub(crate) ordinals: Vec<u64>,
 }
 
-/// Reads `csv` in parts and gives each to `visit`, only rows for whose ordinal `wanted` holds.
+/// Reads `csv` in parts and gives each to `visit`, only rows for whose ordinal `wanted` holds. A malformed row uses up its
+/// ordinal and is passed over, or is an error, as `on_error` says.
 ///
 /// As in training, an empty cell is 0 in a number column and the empty text in a text column; a number that does not parse
 /// is missing, and so is a column the file doesn't have. `__path` is used where the file has it, and routed where it doesn't.
 pub(crate) fn for_each_part(
     model: &Model,
     csv: &Path,
+    on_error: OnError,
     wanted: &dyn Fn(u64) -> bool,
     visit: &mut dyn FnMut(&Rows) -> Result<()>,
 ) -> Result<()> {
-    for_each_part_until(model, csv, wanted, u64::MAX, visit)
+    let source = CsvSource::without_run(vec![csv.to_owned()], on_error);
+    parts_until(model, csv, &source, wanted, u64::MAX, visit)
 }
 
-/// The same, no further than to the row of ordinal `end`, which is left out: what comes after it is not read.
+/// The same, no further than to the row of ordinal `end`, which is left out: what comes after it is not read. A malformed row
+/// is an error.
 pub(crate) fn for_each_part_until(
     model: &Model,
     csv: &Path,
@@ -52,7 +56,18 @@ pub(crate) fn for_each_part_until(
     end: u64,
     visit: &mut dyn FnMut(&Rows) -> Result<()>,
 ) -> Result<()> {
-    let source = CsvSource::new(vec![csv.to_owned()], OnError::Refuse);
+    let source = CsvSource::without_run(vec![csv.to_owned()], OnError::Refuse);
+    parts_until(model, csv, &source, wanted, end, visit)
+}
+
+fn parts_until(
+    model: &Model,
+    csv: &Path,
+    source: &CsvSource,
+    wanted: &dyn Fn(u64) -> bool,
+    end: u64,
+    visit: &mut dyn FnMut(&Rows) -> Result<()>,
+) -> Result<()> {
     let mut reader = source.open()?;
     let mut columns = Columns::new(model, reader.header(), csv)?;
     let mut builder = RowBatchBuilder::new(&model.head.features);
@@ -122,6 +137,12 @@ impl<'m> Columns<'m> {
     pub(crate) fn new(model: &'m Model, header: &[String], csv: &Path) -> Result<Self> {
         let find = |name: &str| header.iter().position(|column| column == name);
         let features = &model.head.features;
+        let twice = |name: &&str| header.iter().filter(|column| column == name).count() > 1;
+        let mut names =
+            features.iter().map(|feature| feature.name.as_str()).chain([model.head.target.as_str()]);
+        if let Some(name) = names.find(twice) {
+            anyhow::bail!("{}: has two columns {name:?}: rename one of them", csv.display());
+        }
         let places: Vec<Option<usize>> = features.iter().map(|feature| find(&feature.name)).collect();
         let missing: Vec<&str> = features
             .iter()

@@ -4,7 +4,7 @@
 //!
 //! 1. a condition stands in a layer once; null stands last, and only for an AND of nothing
 //! 2. core members are exactly the rows that the chain walk sends to their bucket
-//! 3. noise members satisfy their bucket's condition
+//! 3. noise members satisfy their bucket's condition, and are no more than the run's share of the core members
 //! 4. a clause is false on exactly those members that list it, which are of one class
 //! 5. every member of a bucket of several classes lists a clause; in a bucket of one class somebody votes
 //!
@@ -74,6 +74,7 @@ pub fn certify_unit(table: &Table, prefix: &[Literal], buckets: &UnitBuckets) ->
         classes: &classes,
         names: Some(table.ordinals()),
         prefix,
+        noise: None,
         paths: &[],
     };
     let mut found = Found::at_most(1);
@@ -170,6 +171,7 @@ fn survey(
         .iter()
         .map(|label| class_list.binary_search_by(|class| class.class_order(label)).unwrap_or_default() as u32)
         .collect();
+    let ours = model.head.opendipaco.as_ref();
     let ground = Ground {
         columns: model.population.columns(),
         program: Program::new(model.head.features.iter().map(|feature| feature.kind)),
@@ -177,6 +179,8 @@ fn survey(
         classes: &classes,
         names: None,
         prefix: &[],
+        // How much noise others add, and what they mean by its share, is theirs.
+        noise: ours.and_then(|_| model.head.config.get("noise")?.as_f64()),
         paths,
     };
     let _ = check::invariants(ground, &local, &mut found);

@@ -89,7 +89,7 @@ pub use model::{BucketFault, Config, FORMAT_VERSION, Head, Layer, Model, ModelEr
 pub use overview::{FeatureUse, KindUse, LargeClause, LayerOverview, Overview, Spread};
 pub use predict::{Lookalike, Prediction, Predictor};
 pub use profile::{Profile, TextStatistics, UnknownProfile};
-pub use readable::{and_formula, and_parts, column_text, disturbs, or_formula, quoted};
+pub use readable::{and_formula, and_parts, column_text, disturbs, or_formula, quoted, short_number};
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};
 pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};

@@ -134,6 +134,16 @@ pub enum ModelError {
 /// What is wrong with the shape of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketFault {
+    /// What stands there is JSON, but no bucket.
+    #[error("line {line}, column {column}: {what}")]
+    Unreadable {
+        /// What is wrong.
+        what: String,
+        /// The line, from 1.
+        line: u64,
+        /// The byte of the line, from 1.
+        column: u64,
+    },
     /// An ELSE that is not the last of its chain.
     #[error("its condition is null (ELSE), but it is not the last bucket of its layer")]
     ElseNotLast,
@@ -252,6 +262,15 @@ impl Model {
     /// # Errors
     /// [`ModelError`] with the first thing that is wrong and its place.
     pub fn check(&self) -> Result<(), ModelError> {
+        self.check_rows()?;
+        for (number, layer) in self.layers.iter().enumerate() {
+            check_layer(number, layer, self.targets.len(), self.head.features.len() + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Checks all but the layers.
+    pub(crate) fn check_rows(&self) -> Result<(), ModelError> {
         self.head.check()?;
         let rows = self.targets.len();
         if rows == 0 {
@@ -265,9 +284,6 @@ impl Model {
                 part: "population",
                 what: format!("it has {} rows, the model has {rows} targets", self.population.rows()),
             });
-        }
-        for (number, layer) in self.layers.iter().enumerate() {
-            check_layer(number, layer, rows, self.head.features.len() + 1)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What is in a model: sizes, kinds of literals, strongest features, largest clauses. One pass, nothing copied.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bucket::{Bucket, Origin};
 use crate::literal::Literal;
@@ -17,7 +18,8 @@ pub struct Overview {
     pub kinds: BTreeMap<String, KindUse>,
     /// Per feature, in the model's order.
     pub features: Vec<FeatureUse>,
-    /// The clauses that most members list, those with most first, then in the order of the file.
+    /// The clauses that most members list, those with most first, then in the order of the file. One is left out where
+    /// fewer than half of its members are news, the others being members of those before.
     pub largest: Vec<LargeClause>,
 }
 
@@ -130,17 +132,16 @@ impl Overview {
             features: vec![FeatureUse::default(); model.head.features.len()],
             largest: Vec::new(),
         };
+        let mut largest = Largest::new(largest);
         for (layer, buckets) in (0_u32..).zip(&model.layers) {
             let mut sums = LayerOverview::default();
             for (place, bucket) in (0_u32..).zip(buckets) {
                 overview.bucket(bucket, &mut sums);
-                overview.clauses(bucket, (layer, place), largest);
+                overview.clauses(bucket, (layer, place), &mut largest);
             }
             overview.layers.push(sums);
         }
-        for clause in &mut overview.largest {
-            clause.targets = targets(clause, model);
-        }
+        overview.largest = largest.distinct(model);
         overview
     }
 
@@ -182,7 +183,7 @@ impl Overview {
     }
 
     /// What the clauses of a bucket carry.
-    fn clauses(&mut self, bucket: &Bucket<u32>, place: (u32, u32), largest: usize) {
+    fn clauses(&mut self, bucket: &Bucket<u32>, place: (u32, u32), largest: &mut Largest) {
         // Votes that name the clause, members that list it, and the last such entry.
         let mut carried = vec![(0_u64, 0_u64, usize::MAX); bucket.clauses.len()];
         for (entry, (_, conditions)) in bucket.lookalikes.iter().enumerate() {
@@ -202,15 +203,7 @@ impl Overview {
                     feature.strength += votes;
                 }
             }
-            let smallest = self.largest.last().map_or(0, |last| last.members);
-            if members == 0 || (self.largest.len() >= largest && members <= smallest) {
-                continue;
-            }
-            // Equal ones stay in the order of the file.
-            let at = self.largest.partition_point(|other| other.members >= members);
-            let (layer, bucket) = place;
-            self.largest.insert(at, LargeClause { layer, bucket, clause, members, targets: Vec::new() });
-            self.largest.truncate(largest);
+            largest.add(members, place, clause);
         }
     }
 
@@ -240,16 +233,74 @@ impl LargeClause {
     }
 }
 
-/// The targets of the members that list a clause.
-fn targets(clause: &LargeClause, model: &Model) -> Vec<(Label, u64)> {
-    let bucket = model.layers.get(clause.layer as usize).and_then(|layer| layer.get(clause.bucket as usize));
+/// The largest clauses, and the next ones, in case that some say the same.
+struct Largest {
+    wanted: usize,
+    room: usize,
+    /// By how many members list them, then layer, bucket and clause.
+    clauses: BTreeSet<(Reverse<u64>, u32, u32, u32)>,
+}
+
+impl Largest {
+    fn new(wanted: usize) -> Self {
+        // There may be hundreds about the same rows.
+        let room = if wanted == 0 { 0 } else { wanted.saturating_mul(200).max(5000) };
+        Self { wanted, room, clauses: BTreeSet::new() }
+    }
+
+    fn add(&mut self, members: u64, (layer, bucket): (u32, u32), clause: u32) {
+        if members == 0 {
+            return;
+        }
+        let new = (Reverse(members), layer, bucket, clause);
+        if self.clauses.len() < self.room {
+            self.clauses.insert(new);
+        } else if self.clauses.last().is_some_and(|last| new < *last) {
+            self.clauses.insert(new);
+            self.clauses.pop_last();
+        }
+    }
+
+    /// Those that say something new of at least half of their members.
+    fn distinct(self, model: &Model) -> Vec<LargeClause> {
+        let mut told = vec![false; model.targets.len()];
+        let mut largest: Vec<LargeClause> = Vec::new();
+        for (Reverse(members), layer, bucket, clause) in self.clauses {
+            if largest.len() >= self.wanted {
+                break;
+            }
+            let rows = listing(model, (layer, bucket, clause));
+            let known = rows.iter().filter(|row| told.get(**row as usize).is_some_and(|told| *told)).count();
+            if known * 2 > rows.len() {
+                continue;
+            }
+            for row in &rows {
+                if let Some(told) = told.get_mut(*row as usize) {
+                    *told = true;
+                }
+            }
+            let targets = targets(model, &rows);
+            largest.push(LargeClause { layer, bucket, clause, members, targets });
+        }
+        largest
+    }
+}
+
+/// The members that list a clause.
+fn listing(model: &Model, (layer, bucket, clause): (u32, u32, u32)) -> Vec<u32> {
+    let bucket = model.layers.get(layer as usize).and_then(|layer| layer.get(bucket as usize));
     let Some(bucket) = bucket else { return Vec::new() };
-    let mut labels: Vec<&Label> = bucket
+    bucket
         .lookalikes
         .iter()
-        .filter(|(_, conditions)| conditions.clone().flatten().any(|named| *named == clause.clause))
-        .filter_map(|(position, _)| model.targets.get(*bucket.members.get(position as usize)? as usize))
-        .collect();
+        .filter(|(_, conditions)| conditions.clone().flatten().any(|named| *named == clause))
+        .filter_map(|(position, _)| bucket.members.get(position as usize).copied())
+        .collect()
+}
+
+/// The targets of rows in class order, and how many rows have each.
+fn targets(model: &Model, rows: &[u32]) -> Vec<(Label, u64)> {
+    let mut labels: Vec<&Label> = rows.iter().filter_map(|row| model.targets.get(*row as usize)).collect();
     labels.sort_by(|a, b| a.class_order(b));
     labels
         .chunk_by(|a, b| a == b)
@@ -288,6 +339,40 @@ mod tests {
         assert_eq!(overview.largest.len(), 3);
         assert!(overview.largest.windows(2).all(|pair| pair[0].members >= pair[1].members));
         assert_eq!(Overview::new(&model, 0).largest, []);
+    }
+
+    /// Three rules about the same rows, a smaller one that has half its rows in common with them, and one of other rows.
+    #[test]
+    fn the_largest_clauses_are_not_one_rule_in_many_words() {
+        let rows = 0..14;
+        let targets: Vec<u32> = rows.clone().map(|row| u32::from(row >= 8)).collect();
+        let clause = |x: u32| serde_json::json!([[1, f64::from(x), true, "N"]]);
+        let lists: serde_json::Map<String, serde_json::Value> = rows
+            .clone()
+            .map(|row| {
+                let lists = match row {
+                    0..4 => serde_json::json!([[0], [1], [2]]),
+                    4..6 => serde_json::json!([[0], [1], [2], [3]]),
+                    6..8 => serde_json::json!([[3]]),
+                    8..12 => serde_json::json!([[4], [5]]),
+                    _ => serde_json::json!([[5]]),
+                };
+                (row.to_string(), lists)
+            })
+            .collect();
+        let file = serde_json::json!({ "header": ["y", "x"], "target": "y", "datatypes": ["B", "N"],
+            "targets": targets, "layers": [[{ "condition": null, "members": rows.collect::<Vec<_>>(),
+            "clauses": (0..6).map(clause).collect::<Vec<_>>(), "lookalikes": lists }]] });
+        let model = Model::read(file.to_string().as_bytes()).unwrap();
+        let told = |largest: usize| -> Vec<(u32, u64)> {
+            Overview::new(&model, largest)
+                .largest
+                .iter()
+                .map(|clause| (clause.clause, clause.members))
+                .collect()
+        };
+        assert_eq!(told(9), [(0, 6), (5, 6), (3, 4)]);
+        assert_eq!(told(2), [(0, 6), (5, 6)]);
     }
 
     #[test]

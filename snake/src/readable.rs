@@ -71,7 +71,7 @@ pub fn and_parts(literals: &[Literal], head: &Head) -> Vec<String> {
         parts.push(match (of_term(true), of_term(false)) {
             (Some((low, from)), Some((high, to))) => {
                 let sign = if low == Bound::AtLeast { "<=" } else { "<" };
-                format!("{} {sign} {term} {} {}", number(from), high.sign(), number(to))
+                format!("{} {sign} {term} {} {}", short_number(from), high.sign(), short_number(to))
             }
             _ => formula.text(),
         });
@@ -149,7 +149,7 @@ impl Formula {
 
     fn text(&self) -> String {
         match self {
-            Self::Bound { term, bound, value } => format!("{term} {} {}", bound.sign(), number(*value)),
+            Self::Bound { term, bound, value } => format!("{term} {} {}", bound.sign(), short_number(*value)),
             Self::Other(text) => text.clone(),
         }
     }
@@ -195,7 +195,7 @@ fn of_test(test: &Test, negated: bool, name: &str) -> Formula {
             let shares: Vec<String> = other
                 .shares
                 .iter()
-                .map(|(c, share)| format!("{}: {}", quoted(&c.to_string()), number(*share)))
+                .map(|(c, share)| format!("{}: {}", quoted(&c.to_string()), short_number(*share)))
                 .collect();
             let term = format!("frequency_distance({name}, {{{}}})", shares.join(", "));
             let bound = if negated { Bound::Below } else { Bound::AtLeast };
@@ -203,7 +203,11 @@ fn of_test(test: &Test, negated: bool, name: &str) -> Formula {
         }
         Test::Standardised(scale) => {
             let sign = if scale.mean < 0.0 { '+' } else { '-' };
-            let term = format!("({name} {sign} {}) / {}", number(scale.mean.abs()), number(scale.deviation));
+            let term = format!(
+                "({name} {sign} {}) / {}",
+                short_number(scale.mean.abs()),
+                short_number(scale.deviation)
+            );
             Formula::Bound { term, bound: less, value: scale.threshold }
         }
         Test::Text(test, value) => {
@@ -221,7 +225,7 @@ fn of_test(test: &Test, negated: bool, name: &str) -> Formula {
         }
         Test::Zero => Formula::Other(format!("{name} {} 0", if negated { "!=" } else { "=" })),
         Test::Range(range) => {
-            let range = format!("{} < {name} <= {}", number(range.low), number(range.high));
+            let range = format!("{} < {name} <= {}", short_number(range.low), short_number(range.high));
             Formula::Other(if negated { range } else { format!("not ({range})") })
         }
         Test::Unknown(unknown) => Formula::Other(format!(
@@ -304,10 +308,14 @@ fn tighter(one: &Formula, other: &Formula) -> bool {
     further || same && strict(*bound) && !strict(*other)
 }
 
-/// A number as short as it can be written exactly.
-fn number(value: f64) -> String {
-    let text = number_text(value + 0.0);
-    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+/// A number as short as it can be written exactly: `3` for 3.0.
+#[must_use]
+pub fn short_number(value: f64) -> String {
+    let mut text = number_text(value + 0.0);
+    if text.ends_with(".0") {
+        text.truncate(text.len() - 2);
+    }
+    text
 }
 
 /// Control characters, and those that turn the direction of writing or can't be seen: what a stranger's text must not put

@@ -2,33 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may fail
 
+#[path = "support/queries.rs"]
+mod queries;
 mod support;
-
-use std::path::Path;
 
 use serde_json::Value as Json;
 use snake::{
     Audit, Bucket, Fact, Feature, FeatureKind, Head, Label, Literal, Model, Origin, Predictor, Profile,
     RoutingStep, RowBatch, RowBatchBuilder, TargetKind, Training, Value,
 };
-
-fn batch(model: &Model, lines: &[Json]) -> RowBatch {
-    let mut batch = RowBatchBuilder::new(&model.head.features);
-    for line in lines {
-        let cells: Vec<Value<'_>> = model
-            .head
-            .features
-            .iter()
-            .map(|feature| match (feature.kind, line["row"].get(&feature.name)) {
-                (_, None | Some(Json::Null)) => Value::Missing,
-                (FeatureKind::Number, Some(value)) => Value::number(value.as_f64().unwrap()),
-                (FeatureKind::Text, Some(value)) => Value::Text(value.as_str().unwrap()),
-            })
-            .collect();
-        batch.push(&cells).unwrap();
-    }
-    batch.take()
-}
 
 fn holds(literal: &Literal, rows: &RowBatch, row: usize) -> bool {
     literal.column > 0 && literal.holds(rows.value(literal.column as usize - 1, row))
@@ -49,8 +31,7 @@ fn is_true(fact: &Fact, rows: &RowBatch, row: usize) -> bool {
 /// Checks the audit of every query; gives the number of votes seen.
 fn check(model: &[u8], expected: &str) -> usize {
     let model = Model::read(model).unwrap();
-    let lines: Vec<Json> = expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let rows = batch(&model, &lines);
+    let (lines, rows) = queries::read(&model, expected);
     let predictions = Predictor::new(&model).unwrap().predict_with_lookalikes(&rows);
     let mut seen = 0;
     for (row, (prediction, line)) in predictions.iter().zip(&lines).enumerate() {
@@ -124,20 +105,9 @@ fn own_models() {
 
 #[test]
 fn shared_models() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors/models");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("the shared vectors are absent, nothing is compared");
-        return;
-    };
-    let mut votes = 0;
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.extension().is_some_and(|ending| ending == "json") {
-            println!("{}", path.display());
-            let expected = std::fs::read_to_string(path.with_extension("expected.jsonl")).unwrap();
-            votes += check(&std::fs::read(&path).unwrap(), &expected);
-        }
-    }
-    assert!(votes > 1000, "only {votes} votes");
+    let models = queries::shared_models();
+    let votes: usize = models.iter().map(|(model, expected)| check(model, expected)).sum();
+    assert!(models.is_empty() || votes > 1000, "only {votes} votes");
 }
 
 /// What is said where a value is not there, where no kind applies, and where no bucket takes the row.

@@ -4,9 +4,9 @@
 
 use proptest::prelude::*;
 use snake::{
-    Bucket, BucketFault, Comparison, FORMAT_VERSION, Feature, FeatureKind, Head, Label, Literal, Measure,
-    Model, ModelError, ModelWriter, Origin, Predictor, RowBatchBuilder, TargetKind, Test, TextTest,
-    TrainingRows, Value,
+    Breach, Bucket, BucketFault, Comparison, FORMAT_VERSION, Feature, FeatureKind, Head, Label, Literal,
+    Measure, Model, ModelError, ModelWriter, Origin, Predictor, RowBatchBuilder, TargetKind, Test, TextTest,
+    TrainingRows, Value, survey_layer,
 };
 
 const TINY: &str = include_str!("../testdata/tiny.json");
@@ -114,10 +114,10 @@ fn what_is_refused_names_its_place() {
     refused("a literal (clause 1) is over column 3, the header has 3 columns", |m| {
         m["layers"][0][0]["clauses"][1][0][0] = 3.into();
     });
-    refused("layer 0, bucket 2: missing field `members`", |m| {
+    refused("layer 0, bucket 2 (both from 0): line 1, column ", |m| {
         m["layers"][0][2].as_object_mut().unwrap().shift_remove("members");
     });
-    refused("layer 0, bucket 0: the value of a literal of kind T must be a text", |m| {
+    refused(": the value of a literal of kind T must be a text", |m| {
         m["layers"][0][0]["clauses"][0][0][1] = 1.into();
     });
     refused("column \"size\" stands in it twice", |m| m["header"][2] = "size".into());
@@ -191,13 +191,16 @@ fn files_stream() {
 #[test]
 fn errors_name_line_and_column() {
     let at = |text: &str| match Model::read(text.as_bytes()).unwrap_err() {
-        ModelError::Json { line, column, what } => (line, column, what),
+        ModelError::Json { line, column, what }
+        | ModelError::Bucket { layer: 0, bucket: 0, fault: BucketFault::Unreadable { line, column, what } } => {
+            (line, column, what)
+        }
         other => panic!("{other}"),
     };
     let (line, column, what) = at("{\"version\": \"5.4.8\",\n  \"stripped\": 3}");
     assert!((line, column) == (2, 15) && what.contains("boolean"), "{line}:{column} {what}");
     let (line, column, what) = at("{\"layers\": [[\n\n {\"condition\": null, \"members\": [\n-1]}]]}");
-    assert!((line, column) == (4, 2) && what.contains("layer 0, bucket 0"), "{line}:{column} {what}");
+    assert!((line, column) == (4, 2) && what.contains("integer `-1`"), "{line}:{column} {what}");
     assert_eq!(at("[]").0, 1);
     assert_eq!(at("").2, "expected a model: an object, found the end of the file");
     assert!(at("{\"population\": [{\"y\": \"un").2.contains("ends within"));
@@ -440,5 +443,40 @@ proptest! {
         let place = at.index(good.len());
         good[place] ^= bytes.first().copied().unwrap_or(1);
         let _ = serde_cbor::from_slice::<Literal>(&good);
+    }
+}
+
+#[test]
+fn what_is_to_be_checked_is_read_although_it_is_wrong() {
+    let damaged = |change: fn(&mut serde_json::Value)| {
+        let mut file: serde_json::Value = serde_json::from_str(TINY).unwrap();
+        change(&mut file);
+        file.to_string()
+    };
+    let read = |text: &str| {
+        let mut apart = Vec::new();
+        let model =
+            Model::read_for_survey(|| Ok(text.as_bytes()), |row, label| apart.push((row, label.clone())));
+        (model, apart)
+    };
+    let tiny = Model::read(TINY.as_bytes()).unwrap();
+    let (whole, apart) = read(TINY);
+    assert_eq!((whole.unwrap(), apart), (tiny.clone(), Vec::new()));
+    let broken = damaged(|m| m["layers"][0][1]["members"][1] = 600.into());
+    assert!(Model::read(broken.as_bytes()).is_err());
+    let survey = survey_layer(&read(&broken).0.unwrap(), 0, &[0, 1, 2, 3, 4, 5], &[], 9).unwrap();
+    assert_eq!(survey.breaches, [Breach::UnknownMember { bucket: 1, row: 600 }]);
+    // Rows that name another target, wherever they stand in the file, and such as name none.
+    for turned in [false, true] {
+        let text = damaged(|m| {
+            let target = m["target"].as_str().unwrap().to_owned();
+            m["population"][4][&target] = "other".into();
+            m["population"][5].as_object_mut().unwrap().shift_remove(&target);
+        });
+        let file: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let keys: serde_json::Map<_, _> = if turned { file.into_iter().rev().collect() } else { file };
+        let (model, apart) = read(&serde_json::to_string(&keys).unwrap());
+        assert_eq!(apart, [(4, Label::Text("other".into()))]);
+        assert_eq!(model.unwrap().population, tiny.population);
     }
 }

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may fail
 
-use std::path::{Path, PathBuf};
+#[path = "support/queries.rs"]
+mod queries;
 
 use serde_json::Value as Json;
-use snake::{FeatureKind, Label, Model, Origin, Prediction, Predictor, RowBatchBuilder, TargetKind, Value};
+use snake::{Label, Model, Origin, Prediction, Predictor, TargetKind};
 
 fn json(label: &Label) -> Json {
     serde_json::to_value(label).unwrap()
@@ -73,22 +74,7 @@ fn compare(model: &Model, classes: &[Label], found: &Prediction, line: &Json) {
 fn check(model: &[u8], expected: &str) -> usize {
     let model = Model::read(model).unwrap();
     let predictor = Predictor::new(&model).unwrap();
-    let mut batch = RowBatchBuilder::new(&model.head.features);
-    let lines: Vec<Json> = expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for line in &lines {
-        let cells: Vec<Value<'_>> = model
-            .head
-            .features
-            .iter()
-            .map(|feature| match (feature.kind, line["row"].get(&feature.name)) {
-                (_, None | Some(Json::Null)) => Value::Missing,
-                (FeatureKind::Number, Some(value)) => Value::number(value.as_f64().unwrap()),
-                (FeatureKind::Text, Some(value)) => Value::Text(value.as_str().unwrap()),
-            })
-            .collect();
-        batch.push(&cells).unwrap();
-    }
-    let batch = batch.take();
+    let (lines, batch) = queries::read(&model, expected);
     let named = predictor.predict_with_lookalikes(&batch);
     let plain = predictor.predict(&batch);
     assert_eq!(named.len(), lines.len());
@@ -118,20 +104,9 @@ fn own_models() {
 
 #[test]
 fn shared_models() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors/models");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("the shared vectors are absent, nothing is compared");
-        return;
-    };
-    let mut models: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .collect();
-    models.sort();
-    assert_eq!(models.len(), 8);
-    for path in models {
-        println!("{}", path.display());
-        let expected = std::fs::read_to_string(path.with_extension("expected.jsonl")).unwrap();
-        assert_eq!(check(&std::fs::read(&path).unwrap(), &expected), 40);
+    let models = queries::shared_models();
+    assert!(models.is_empty() || models.len() == 8);
+    for (model, expected) in models {
+        assert_eq!(check(&model, &expected), 40);
     }
 }

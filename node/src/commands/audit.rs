@@ -4,7 +4,7 @@ mod json;
 mod row;
 mod text;
 
-pub(crate) use text::{plain, short_number};
+pub(crate) use text::plain;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -111,7 +111,10 @@ impl<W: Write> Printer<'_, W> {
             let audit = Audit::new(self.model, rows, place, prediction);
             let audited = Audited { row: *ordinal, rows, place, prediction, audit: &audit };
             if self.json {
-                writeln!(self.out, "{}", self.object(&audited))?;
+                let (model, classes, shown) = (self.model, self.classes, self.shown);
+                let object = json::RowObject { model, classes, shown, audited: &audited };
+                serde_json::to_writer(&mut self.out, &object).map_err(std::io::Error::from)?;
+                writeln!(self.out)?;
             } else {
                 self.text(&audited)?;
             }

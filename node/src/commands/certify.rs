@@ -1,13 +1,15 @@
 //! `certify`: every promise of a model, checked against the rows it was trained on.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use snake::{Breach, Literal, Model, Survey, Test, TextTest, TrainingRows, survey_layer};
+use snake::{Breach, Label, Literal, Model, ModelError, Survey, Test, TextTest, survey_layer};
 use spec::PATH_FEATURE;
 
 use crate::cli::CertifyArgs;
+use crate::commands::audit::plain;
 use crate::commands::evaluate::held_out;
+use crate::commands::predict::class_text;
 use crate::exit::Refused;
 use crate::model_ground::{Ground, ground, round_robin_paths};
 use crate::{model_file, outln};
@@ -16,11 +18,31 @@ use crate::{model_file, outln};
 const NAMED: usize = 20;
 
 pub(crate) fn run(args: &CertifyArgs) -> Result<()> {
-    let holdout = args.held_out.as_deref().map(|path| held_out(path).map(|(share, _)| share)).transpose()?;
-    let mut model = model_file::read(&args.model, TrainingRows::Kept)?;
-    let ground = ground(&mut model, &args.data, holdout)?;
-    let known = model.population.rows() == model.targets.len();
+    let holdout =
+        args.held_out.as_deref().map(|path| held_out(path).map(|held_out| held_out.share)).transpose()?;
+    let mut apart: Vec<(usize, Label)> = Vec::new();
+    let mut differs = |row: usize, target: &Label| apart.push((row, target.clone()));
+    let mut model = match model_file::read_for_survey(&args.model, &mut differs) {
+        Ok(model) => model,
+        Err(error @ (ModelError::Head { .. } | ModelError::Bucket { .. })) => {
+            return contradiction(args, &error.to_string());
+        }
+        Err(error) => return Err(error).with_context(|| args.model.display().to_string()),
+    };
     let head = head(&model);
+    let mut ground = match ground(&mut model, &args.data, holdout) {
+        Ok(ground) => ground,
+        Err(error) if error.is::<Refused>() => return contradiction(args, &error.to_string()),
+        Err(error) => return Err(error),
+    };
+    for (row, target) in &apart {
+        let text = |label: Option<&Label>| plain(&label.map(class_text).unwrap_or_default());
+        let (has, expected) = (text(Some(target)), text(model.targets.get(*row)));
+        ground.misfit(Some(*row as u64), || {
+            format!("row {row} has the target {has}, \"targets\" says {expected}")
+        });
+    }
+    let known = model.population.rows() == model.targets.len();
     let layers = if known { layers(&model, &ground)? } else { Vec::new() };
     let breaches: usize = layers.iter().map(|layer| layer.breaches.len()).sum();
     let sound = known && head.is_empty() && ground.misfit_count == 0 && breaches == 0;
@@ -41,15 +63,27 @@ pub(crate) fn run(args: &CertifyArgs) -> Result<()> {
         why.push(format!("{broken} of {} layers break the model format's promises", layers.len()));
     }
     if ground.misfit_count > 0 {
-        why.push(format!("the model and its rows differ in {} places", ground.misfit_count));
+        let places = if ground.misfit_count == 1 { "place" } else { "places" };
+        why.push(format!("the model and its rows differ in {} {places}", ground.misfit_count));
     }
     why.extend(head);
     Err(Refused(format!("{}: not certified: {}", args.model.display(), why.join("; "))).into())
 }
 
+/// A document that contradicts itself, so that nothing more can be said of it.
+fn contradiction(args: &CertifyArgs, what: &str) -> Result<()> {
+    if args.json {
+        outln!("{}", json!({ "certified": false, "model": [what], "layers": [] }))?;
+    }
+    Err(Refused(format!("{}: not certified: {what}", args.model.display())).into())
+}
+
 /// What the model says of itself and does not keep.
 fn head(model: &Model) -> Vec<String> {
     let mut wrong = Vec::new();
+    if model.head.stripped && model.population.rows() > 0 {
+        wrong.push("it says that it is stripped, and has rows".to_owned());
+    }
     let layers = model.layers.len() as u64;
     if layers == 0 {
         wrong.push("it has no layer".to_owned());

@@ -9,7 +9,7 @@ use snake::{
     CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, Label, Model, NumberMetrics,
     NumberScorer, Predictor, TargetKind, disturbs,
 };
-use spec::Holdout;
+use spec::{Holdout, OnError};
 
 use crate::cli::EvaluateArgs;
 use crate::commands::predict::class_text;
@@ -20,8 +20,8 @@ use crate::outln;
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let model = read_model(&args.model)?;
-    let holdout = args.held_out.as_deref().map(holdout_of).transpose()?;
-    let figures = evaluate(&model, &args.csv, holdout.as_ref())?;
+    let held_out = args.held_out.as_deref().map(held_out).transpose()?;
+    let figures = evaluate(&model, &args.csv, held_out.as_ref())?;
     if args.json {
         outln!("{}", Value::Object(figures.json()))?;
         return Ok(());
@@ -165,13 +165,15 @@ fn short(name: &str) -> String {
 }
 
 /// Measures a model on a file's rows, all or only those held out. No row is kept.
-pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> Result<Figures> {
+pub(crate) fn evaluate(model: &Model, csv: &Path, held_out: Option<&HeldOut>) -> Result<Figures> {
+    let holdout = held_out.map(|held_out| Holdout::new(held_out.share, held_out.seed));
+    let on_error = held_out.map_or(OnError::Refuse, |held_out| held_out.on_error);
     let predictor = Predictor::new(model)?;
     let classes = predictor.classes();
-    let wanted = |ordinal| holdout.is_none_or(|holdout| holdout.holds_out(ordinal));
+    let wanted = |ordinal| holdout.as_ref().is_none_or(|holdout| holdout.holds_out(ordinal));
     if model.head.target_kind == TargetKind::Number {
         let mut scorer = NumberScorer::new();
-        for_each_part(model, csv, &wanted, &mut |rows| {
+        for_each_part(model, csv, on_error, &wanted, &mut |rows| {
             let targets = targets(rows.targets.as_deref(), model, csv)?;
             // Votes of numbers are many, and only the estimate is asked for.
             let estimates = predictor.predict_each(&rows.batch, |_, prediction| prediction.estimate());
@@ -187,7 +189,7 @@ pub(crate) fn evaluate(model: &Model, csv: &Path, holdout: Option<&Holdout>) -> 
         return Ok(Figures::Number(scorer.finish().with_context(|| no_rows(csv))?));
     }
     let mut scorer = ClassScorer::new(classes.len());
-    for_each_part(model, csv, &wanted, &mut |rows| {
+    for_each_part(model, csv, on_error, &wanted, &mut |rows| {
         let targets = targets(rows.targets.as_deref(), model, csv)?;
         for (target, prediction) in targets.iter().zip(predictor.predict(&rows.batch)) {
             scorer.add(class_of(target, model.head.target_kind, classes), &prediction);
@@ -228,22 +230,29 @@ fn class_of(cell: &str, kind: TargetKind, classes: &[Label]) -> Option<u32> {
     place.and_then(|place| u32::try_from(place).ok())
 }
 
-/// What a run file or a manifest holds out.
-pub(crate) fn holdout_of(path: &Path) -> Result<Holdout> {
-    held_out(path).map(|(share, seed)| Holdout::new(share, seed))
+/// What a run holds out of its source.
+pub(crate) struct HeldOut {
+    /// The share.
+    pub(crate) share: f64,
+    /// The seed of the choice.
+    pub(crate) seed: u64,
+    /// What becomes of malformed rows.
+    pub(crate) on_error: OnError,
 }
 
-/// The share that a run file or a manifest holds out, and the seed of the choice.
-pub(crate) fn held_out(path: &Path) -> Result<(f64, u64)> {
+/// What a run file or a manifest says of it.
+pub(crate) fn held_out(path: &Path) -> Result<HeldOut> {
     let bytes = files::read_small(path, 1 << 20)?;
     if let Ok(manifest) = Manifest::open(&bytes) {
-        return Ok((manifest.spec().holdout, manifest.spec().training.seed));
+        let (spec, on_error) = (manifest.spec(), manifest.body().source.on_error);
+        return Ok(HeldOut { share: spec.holdout, seed: spec.training.seed, on_error });
     }
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return Err(Usage(format!("{}: is neither a run file nor a manifest", path.display())).into());
     };
     let run = spec::RunFile::parse(text).with_context(|| path.display().to_string())?;
-    Ok((run.settings.holdout, run.settings.training.seed))
+    let settings = run.settings;
+    Ok(HeldOut { share: settings.holdout, seed: settings.training.seed, on_error: settings.source.on_error })
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 use snake::{
     FeatureKind, FeatureUse, KindUse, Label, LargeClause, LayerOverview, Model, Overview, Spread,
-    column_text, quoted,
+    column_text, quoted, short_number,
 };
 
 use crate::cli::InspectArgs;
-use crate::commands::audit::{plain, short_number};
+use crate::commands::audit::plain;
 use crate::commands::predict::class_text;
 use crate::model_rows::read_model;
 use crate::outln;

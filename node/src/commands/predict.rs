@@ -82,7 +82,7 @@ fn predict(
     let votes_matter = model.head.target_kind != TargetKind::Number;
     let classes = if votes_matter { predictor.classes().len().max(1) } else { 1 };
     let together = (SHARES_TOGETHER / classes).clamp(FEWEST_ROWS, ROWS_TOGETHER);
-    let source = CsvSource::new(vec![csv.to_owned()], OnError::Refuse);
+    let source = CsvSource::without_run(vec![csv.to_owned()], OnError::Refuse);
     let mut reader = source.open()?;
     let columns = Columns::new(model, reader.header(), csv)?;
     let needed = columns.needed();

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use crate::cli::RunArgs;
-use crate::commands::evaluate::{evaluate, holdout_of};
+use crate::commands::evaluate::{evaluate, held_out};
 use crate::commands::publish::{Announcement, sign, write};
 use crate::commands::strip::strip;
 use crate::commands::train::spinner;
@@ -274,7 +274,7 @@ fn summarise(
     outln!("model       {}", args.out.display())?;
     if let ([part], true) = (operated.parts(), published.summary.held_out > 0) {
         let model = read_model(&args.out)?;
-        let figures = evaluate(&model, part, Some(&holdout_of(&args.file)?))?;
+        let figures = evaluate(&model, part, Some(&held_out(&args.file)?))?;
         let figures: Vec<String> = figures
             .summary()
             .iter()

@@ -76,6 +76,9 @@ pub enum Breach {
         "row {row} is a noise member of bucket {bucket}, but does not satisfy its condition (invariant 3)"
     )]
     NoiseOutside { bucket: usize, row: u64 },
+    /// More noise than the run's share of the core members.
+    #[error("bucket {bucket} has {noise} noise members, its {core} core members allow {most} (invariant 3)")]
+    NoiseCount { bucket: usize, noise: usize, core: usize, most: usize },
     /// A clause that nobody lists.
     #[error("clause {clause} of bucket {bucket} stands in nobody's list (invariant 4)")]
     ClauseUnused { bucket: usize, clause: u32 },
@@ -132,6 +135,7 @@ impl Breach {
             | Self::NotRouted { bucket, .. }
             | Self::NotCore { bucket, .. }
             | Self::NoiseOutside { bucket, .. }
+            | Self::NoiseCount { bucket, .. }
             | Self::ClauseUnused { bucket, .. }
             | Self::ClauseOfTwoClasses { bucket, .. }
             | Self::ClauseTrue { bucket, .. }
@@ -198,7 +202,7 @@ impl Breach {
             | Self::Unmatched { .. }
             | Self::NotRouted { .. }
             | Self::NotCore { .. } => 2,
-            Self::NoiseOutside { .. } => 3,
+            Self::NoiseOutside { .. } | Self::NoiseCount { .. } => 3,
             Self::ClauseUnused { .. }
             | Self::ClauseOfTwoClasses { .. }
             | Self::ClauseTrue { .. }

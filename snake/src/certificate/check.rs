@@ -23,6 +23,8 @@ pub(super) struct Ground<'a> {
     pub(super) names: Option<&'a [u64]>,
     /// Literals that hold for every row.
     pub(super) prefix: &'a [Literal],
+    /// Noise members per core member that there are at most, where that is known.
+    pub(super) noise: Option<f64>,
     /// Literals with one of which every condition begins, path by path; none: as they like.
     pub(super) paths: &'a [Literal],
 }
@@ -287,8 +289,16 @@ fn members(
     let noise = bucket.of(Origin::Noise);
     let mut inside = noise.clone();
     bound.all_true(&compiled.condition, &mut inside);
-    match first_not_in(&noise, &inside) {
-        Some(row) => found.add(Breach::NoiseOutside { bucket: place, row: ground.name(row) }),
+    if let Some(row) = first_not_in(&noise, &inside) {
+        found.add(Breach::NoiseOutside { bucket: place, row: ground.name(row) })?;
+    }
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let most = ground.noise.map(|share| (share * core.len() as f64).floor() as usize);
+    match most.filter(|most| noise.len() > *most) {
+        Some(most) => {
+            let (noise, core) = (noise.len(), core.len());
+            found.add(Breach::NoiseCount { bucket: place, noise, core, most })
+        }
         None => ControlFlow::Continue(()),
     }
 }

@@ -3,23 +3,21 @@
 //! Rows stand before the header that names their columns, so a file that has them is opened twice: once for all but its
 //! rows, then for these alone.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
+mod layers;
+mod rows;
+mod targets;
+
 use std::io::{self, Read};
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::pieces::Pieces;
 use crate::batch::{RowBatch, RowBatchBuilder};
-use crate::bucket::{Bucket, Origin};
-use crate::literal::{Clause, Literal};
-use crate::lookalikes::{Lookalikes, VoteCondition};
 use crate::model::{FORMAT_VERSION, Head, Layer, Model, ModelError, TrainingRows};
 use crate::schema::{Feature, FeatureKind, Label, TargetKind};
-use crate::value::{Value, from_json};
+use layers::layers;
+use rows::{KnownTargets, rows_of};
+use targets::{target_value, targets};
 
 /// A value of the head may take this many bytes: a router's fit is by far the largest.
 const MAX_HEAD: usize = 1 << 28;
@@ -49,10 +47,36 @@ impl Model {
     /// # Errors
     /// As [`read`](Self::read), and what `open` and its readers return.
     pub fn read_stream<R: Read>(
-        mut open: impl FnMut() -> io::Result<R>,
+        open: impl FnMut() -> io::Result<R>,
         rows: TrainingRows,
     ) -> Result<Self, ModelError> {
-        let mut parts = Parts::default();
+        let model = Self::read_parts(open, rows, None)?;
+        model.check()?;
+        Ok(model)
+    }
+
+    /// Reads a model file, rows included, to check it. Its layers may point to what is not there, which
+    /// [`survey_layer`](crate::survey_layer) says bucket by bucket; for anything else ask [`check`](Self::check) first.
+    /// `differs` is told of every row (by its position) whose target is another one than `targets` says, and which.
+    ///
+    /// # Errors
+    /// As [`read_stream`](Self::read_stream), but for the layers' positions.
+    pub fn read_for_survey<R: Read>(
+        open: impl FnMut() -> io::Result<R>,
+        mut differs: impl FnMut(usize, &Label),
+    ) -> Result<Self, ModelError> {
+        let model = Self::read_parts(open, TrainingRows::Kept, Some(&mut differs))?;
+        model.check_rows()?;
+        Ok(model)
+    }
+
+    fn read_parts<R: Read>(
+        mut open: impl FnMut() -> io::Result<R>,
+        rows: TrainingRows,
+        differs: Option<Differs<'_>>,
+    ) -> Result<Self, ModelError> {
+        // Target values come after the rows, so rows that are compared with them wait for a second look.
+        let mut parts = Parts { rows_wait: differs.is_some(), ..Parts::default() };
         let mut pieces = Pieces::new(open().map_err(ModelError::Read)?);
         parts.read(&mut pieces, rows)?;
         drop(pieces);
@@ -80,16 +104,24 @@ impl Model {
         let population = match population {
             Some(rows) => rows,
             None if population_passed && rows == TrainingRows::Kept => {
-                population_of(&mut Pieces::new(open().map_err(ModelError::Read)?), &head.features)?
+                let mut pieces = Pieces::new(open().map_err(ModelError::Read)?);
+                let known = differs.map(|differs| KnownTargets {
+                    name: &head.target,
+                    kind: head.target_kind,
+                    values: &targets,
+                    differs,
+                });
+                population_of(&mut pieces, &head.features, known)?
             }
             None => RowBatchBuilder::new(&head.features).take(),
         };
         let layers = layers.ok_or_else(|| missing("layers"))?;
-        let model = Model { head, population, targets, layers };
-        model.check()?;
-        Ok(model)
+        Ok(Model { head, population, targets, layers })
     }
 }
+
+/// Told of a row, by its position, and of the target that it names.
+type Differs<'a> = &'a mut dyn FnMut(usize, &Label);
 
 /// The head's keys as they were met.
 #[derive(Default)]
@@ -113,6 +145,8 @@ struct Parts {
     population: Option<RowBatch>,
     /// The rows were there, and were not read.
     population_passed: bool,
+    /// The rows are not to be read in this pass.
+    rows_wait: bool,
     layers: Option<Vec<Layer>>,
 }
 
@@ -139,9 +173,11 @@ impl Parts {
                     return Err(twice("population"));
                 }
                 "population" => match (&head.target, &head.header, &head.datatypes) {
-                    (Some(target), Some(header), Some(datatypes)) if rows == TrainingRows::Kept => {
+                    (Some(target), Some(header), Some(datatypes))
+                        if rows == TrainingRows::Kept && !self.rows_wait =>
+                    {
                         let features = features(target, header, datatypes)?;
-                        self.population = Some(rows_of(pieces, &features)?);
+                        self.population = Some(rows_of(pieces, &features, None)?);
                     }
                     _ => {
                         pieces.skip()?;
@@ -172,13 +208,17 @@ fn twice(key: &'static str) -> ModelError {
 }
 
 /// The rows, in a pass for them alone.
-fn population_of<R: Read>(pieces: &mut Pieces<R>, features: &[Feature]) -> Result<RowBatch, ModelError> {
+fn population_of<R: Read>(
+    pieces: &mut Pieces<R>,
+    features: &[Feature],
+    known: Option<KnownTargets<'_>>,
+) -> Result<RowBatch, ModelError> {
     pieces.expect(b'{', "a model: an object")?;
     let mut first = true;
     while pieces.more(first, b'}', "a comma or the end of the model")? {
         first = false;
         if pieces.key()? == "population" {
-            return rows_of(pieces, features);
+            return rows_of(pieces, features, known);
         }
         pieces.skip()?;
     }
@@ -223,362 +263,5 @@ fn target_kind(datatypes: &[String]) -> Result<TargetKind, ModelError> {
             part: "datatypes",
             what: format!("the target is {:?}, a target is B, I, N, T or J", other.unwrap_or_default()),
         }),
-    }
-}
-
-/// The layers, with the place in every error.
-fn layers<R: Read>(pieces: &mut Pieces<R>) -> Result<Vec<Layer>, ModelError> {
-    pieces.expect(b'[', "a list of layers")?;
-    let mut layers = Vec::new();
-    while pieces.more(layers.is_empty(), b']', "a comma or the end of the layers")? {
-        pieces.expect(b'[', "a layer: a list of buckets")?;
-        let mut layer = Layer::new();
-        while pieces.more(layer.is_empty(), b']', "a comma or the end of the layer")? {
-            let bucket = pieces.piece(usize::MAX, |piece| piece.parse::<FileBucket>())?;
-            let bucket = bucket.map_err(|error| match error {
-                ModelError::Json { what, line, column } => ModelError::Json {
-                    what: format!("layer {}, bucket {}: {what}", layers.len(), layer.len()),
-                    line,
-                    column,
-                },
-                other => other,
-            })?;
-            layer.push(bucket.into());
-        }
-        layer.shrink_to_fit();
-        layers.push(layer);
-    }
-    Ok(layers)
-}
-
-impl From<FileBucket> for Bucket<u32> {
-    /// Without the room that lists were given while they grew: a model has many of them.
-    fn from(mut file: FileBucket) -> Self {
-        file.members.shrink_to_fit();
-        file.clauses.shrink_to_fit();
-        file.clauses.iter_mut().for_each(Vec::shrink_to_fit);
-        file.lookalikes.0.shrink_to_fit();
-        let mut origins = file.origins.unwrap_or_else(|| vec![Origin::Core; file.members.len()]);
-        origins.shrink_to_fit();
-        Self {
-            condition: file.condition.map(|mut condition| {
-                condition.shrink_to_fit();
-                condition
-            }),
-            members: file.members,
-            origins,
-            clauses: file.clauses,
-            lookalikes: file.lookalikes.0,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct FileBucket {
-    condition: Option<Vec<Literal>>,
-    members: Vec<u32>,
-    #[serde(default)]
-    origins: Option<Vec<Origin>>,
-    clauses: Vec<Clause>,
-    lookalikes: FileLookalikes,
-}
-
-/// Lookalike entries in the order of the file, which is the order of votes.
-struct FileLookalikes(Lookalikes);
-
-impl<'de> Deserialize<'de> for FileLookalikes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = FileLookalikes;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("lookalikes: {\"position in members\": [[clause position, ..], ..], ..}")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileLookalikes, A::Error> {
-                let mut entries = Lookalikes::new();
-                let mut condition = VoteCondition::new();
-                while let Some(Position(position)) = map.next_key()? {
-                    entries.begin(position);
-                    map.next_value_seed(EntryConditions {
-                        entries: &mut entries,
-                        condition: &mut condition,
-                    })?;
-                }
-                Ok(FileLookalikes(entries))
-            }
-        }
-        deserializer.deserialize_map(Entries)
-    }
-}
-
-/// A position as the key of an object: its digits, and nothing else.
-struct Position(u32);
-
-impl<'de> Deserialize<'de> for Position {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Key;
-        impl Visitor<'_> for Key {
-            type Value = Position;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a position in the members, as text")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Position, E> {
-                let plain = key.bytes().all(|byte| byte.is_ascii_digit())
-                    && (key.len() == 1 || !key.starts_with('0'));
-                let position = key.parse().ok().filter(|_| plain).map(Position);
-                position.ok_or_else(|| {
-                    E::custom(format_args!("the lookalike key {key:?} is no position in the members"))
-                })
-            }
-        }
-        deserializer.deserialize_str(Key)
-    }
-}
-
-/// The conditions of one entry, added to those before. `condition` is room for one of them.
-struct EntryConditions<'a> {
-    entries: &'a mut Lookalikes,
-    condition: &'a mut VoteCondition,
-}
-
-impl<'de> DeserializeSeed<'de> for EntryConditions<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EntryConditions<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("conditions: [[clause position, ..], ..]")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(OneCondition(self.condition))?.is_some() {
-            self.entries.push(self.condition);
-        }
-        Ok(())
-    }
-}
-
-/// A condition, in place of the one that was there.
-struct OneCondition<'a>(&'a mut VoteCondition);
-
-impl<'de> DeserializeSeed<'de> for OneCondition<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.0.clear();
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OneCondition<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a condition: [clause position, ..]")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(clause) = list.next_element()? {
-            self.0.push(clause);
-        }
-        Ok(())
-    }
-}
-
-/// The target values, before it is known what they are to hold.
-fn targets<R: Read>(pieces: &mut Pieces<R>) -> Result<Vec<Label>, ModelError> {
-    pieces.expect(b'[', "a list of target values")?;
-    let mut targets = Vec::new();
-    while pieces.more(targets.is_empty(), b']', "a comma or the end of the targets")? {
-        targets.push(pieces.piece(MAX_ROW, |piece| piece.parse::<Json>().map(label))??);
-    }
-    targets.shrink_to_fit();
-    Ok(targets)
-}
-
-/// A value as the plainest label that loses nothing of it.
-fn label(value: Json) -> Label {
-    match value {
-        Json::String(text) => Label::Text(text),
-        Json::Number(number) => match number.as_i64() {
-            Some(whole) => Label::Integer(whole),
-            None if number.is_f64() => Label::Number(number.as_f64().unwrap_or(f64::NAN)),
-            None => Label::Json(Json::Number(number)),
-        },
-        other => Label::Json(other),
-    }
-}
-
-/// The target value of a row, under the kind of the target.
-fn target_value(kind: TargetKind, generic: Label, place: usize) -> Result<Label, ModelError> {
-    let json = |label: Label| match label {
-        Label::Integer(value) => Json::from(value),
-        Label::Number(value) => Json::from(value),
-        Label::Text(text) => Json::from(text),
-        Label::Json(value) => value,
-    };
-    let label = match (kind, generic) {
-        (TargetKind::Json, label) => Ok(Label::Json(json(label))),
-        (TargetKind::Text, label @ Label::Text(_)) => Ok(label),
-        #[allow(clippy::cast_precision_loss)]
-        (TargetKind::Number, Label::Integer(value)) => Ok(Label::Number(value as f64)),
-        (TargetKind::Number, Label::Number(value)) if value.is_finite() => Ok(Label::Number(value)),
-        (TargetKind::Binary | TargetKind::Integer, label @ Label::Integer(_)) => Ok(label),
-        (TargetKind::Binary | TargetKind::Integer, Label::Number(value)) if value.is_finite() => {
-            Ok(whole_or_number(value))
-        }
-        (TargetKind::Binary | TargetKind::Integer, Label::Json(Json::Bool(flag))) => {
-            Ok(Label::Integer(i64::from(flag)))
-        }
-        // Whole numbers from 2^63 on.
-        (_, Label::Json(Json::Number(number))) => match (kind, number.as_f64()) {
-            (TargetKind::Number, Some(value)) => Ok(Label::Number(value)),
-            (TargetKind::Binary | TargetKind::Integer, Some(value)) => Ok(whole_or_number(value)),
-            _ => Err(Label::Json(Json::Number(number))),
-        },
-        (_, other) => Err(other),
-    };
-    label.map_err(|other| ModelError::Head {
-        part: "targets",
-        what: format!("target value {place} is {}, which does not fit the target's datatype", json(other)),
-    })
-}
-
-/// 3 for 3.0.
-fn whole_or_number(x: f64) -> Label {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    #[allow(clippy::cast_possible_truncation)]
-    if x.abs() <= EXACT && x.fract() == 0.0 { Label::Integer(x as i64) } else { Label::Number(x) }
-}
-
-/// The training rows as columns.
-fn rows_of<R: Read>(pieces: &mut Pieces<R>, features: &[Feature]) -> Result<RowBatch, ModelError> {
-    pieces.expect(b'[', "the training rows: a list of objects")?;
-    let places: BTreeMap<&str, usize> =
-        features.iter().enumerate().map(|(place, feature)| (feature.name.as_str(), place)).collect();
-    let mut builder = RowBatchBuilder::new(features);
-    let mut scratch = vec![String::new(); features.len()];
-    while pieces.more(builder.rows() == 0, b']', "a comma or the end of the training rows")? {
-        pieces.piece(MAX_ROW, |piece| {
-            let row = piece.parse_seed(Row { places: &places, width: features.len() })?;
-            let cells: Vec<Value<'_>> = features
-                .iter()
-                .zip(&row)
-                .zip(&mut scratch)
-                .map(|((feature, found), scratch)| match found {
-                    Found::Text(text) => Value::parse(feature.kind, text),
-                    Found::Other(value) => from_json(feature.kind, value, scratch),
-                })
-                .collect();
-            builder
-                .push(&cells)
-                .map_err(|error| ModelError::Head { part: "population", what: error.to_string() })
-        })??;
-    }
-    Ok(builder.take())
-}
-
-/// A cell as the file has it. A text without escapes is not copied.
-enum Found<'de> {
-    Text(Cow<'de, str>),
-    Other(Json),
-}
-
-impl<'de> Deserialize<'de> for Found<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Cell;
-        impl<'de> Visitor<'de> for Cell {
-            type Value = Found<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a value of a row")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Found::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Found::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-                Ok(Found::Other(Json::from(value)))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-                Ok(Found::Other(Json::from(value)))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-                Ok(Found::Other(Json::from(value)))
-            }
-
-            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-                Ok(Found::Other(Json::Bool(flag)))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Found::Other(Json::Null))
-            }
-
-            // What is neither number nor text counts as missing.
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Found::Other(Json::Null))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Found::Other(Json::Null))
-            }
-        }
-        deserializer.deserialize_any(Cell)
-    }
-}
-
-/// One row: the cells of its known columns.
-struct Row<'a, 'k> {
-    places: &'a BTreeMap<&'k str, usize>,
-    width: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Row<'_, '_> {
-    type Value = Vec<Found<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Row<'_, '_> {
-    type Value = Vec<Found<'de>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a training row: an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut row: Vec<Found<'de>> = Vec::with_capacity(self.width);
-        row.resize_with(self.width, || Found::Other(Json::Null));
-        while let Some(Found::Text(key)) = map.next_key()? {
-            match self.places.get(key.as_ref()).and_then(|place| row.get_mut(*place)) {
-                Some(cell) => *cell = map.next_value()?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(row)
     }
 }

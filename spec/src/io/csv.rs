@@ -18,13 +18,20 @@ const MAX_CELL_BYTES: usize = 1 << 20;
 pub struct CsvSource {
     parts: Vec<PathBuf>,
     on_error: OnError,
+    of_run: bool,
 }
 
 impl CsvSource {
     /// A source of these files, in this order. Nothing is opened yet.
     #[must_use]
     pub fn new(parts: Vec<PathBuf>, on_error: OnError) -> Self {
-        Self { parts, on_error }
+        Self { parts, on_error, of_run: true }
+    }
+
+    /// Files that no run file speaks of, so that no message names its settings.
+    #[must_use]
+    pub fn without_run(parts: Vec<PathBuf>, on_error: OnError) -> Self {
+        Self { parts, on_error, of_run: false }
     }
 
     /// The files.
@@ -179,7 +186,8 @@ impl CsvReader<'_> {
                 }
                 Err(_) if self.source.on_error == OnError::Skip => self.skipped += 1,
                 Err(reason) => {
-                    let reason = format!("{reason}; correct the row or set on_error = \"skip\"");
+                    let or = if self.source.of_run { " or set on_error = \"skip\"" } else { "" };
+                    let reason = format!("{reason}; correct the row{or}");
                     return Err(self.source.malformed(place.part, place.line, reason));
                 }
             }

@@ -9,7 +9,7 @@ mod section;
 mod source;
 mod suggest;
 
-use snake::Profile;
+use snake::{Profile, Training};
 use toml::de::DeTable;
 
 use crate::check::{MAX_CENTROID_NUMBERS, MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
@@ -170,14 +170,16 @@ fn training(root: &Section<'_, '_>) -> Result<TrainingSettings, RunFileError> {
         ("linguistic", Some(Profile::Linguistic)),
         ("hef", Some(Profile::Hef)),
     ];
+    // The defaults are the learner's; they are the same for every profile.
+    let default = Training::new(Profile::Balanced, 0);
     Ok(TrainingSettings {
-        layers: value_or(section.whole32("layers", 1, MAX_LAYERS)?, 5),
-        bucket: value_or(section.whole32("bucket", 1, u32::MAX)?, 250),
-        slice: value_or(section.whole32("slice", 1, u32::MAX)?, 20_000),
-        noise: value_or(noise, 1.0),
+        layers: value_or(section.whole32("layers", 1, MAX_LAYERS)?, default.layers),
+        bucket: value_or(section.whole32("bucket", 1, u32::MAX)?, default.bucket),
+        slice: value_or(section.whole32("slice", 1, u32::MAX)?, default.slice),
+        noise: value_or(noise, default.noise),
         profile: value_or(section.choice("profile", &profiles)?, None),
-        lookahead: value_or(section.whole32("lookahead", 1, u32::MAX)?, 15),
-        seed: value_or(section.whole("seed", 0, u64::MAX)?, 0),
+        lookahead: value_or(section.whole32("lookahead", 1, u32::MAX)?, default.lookahead),
+        seed: value_or(section.whole("seed", 0, u64::MAX)?, default.seed),
     })
 }
 

@@ -1,128 +1,249 @@
-//! An audit as a JSON object. The shape is documented in `docs/explain.md`.
+//! An audit as a JSON object, written as it is made: there may be thousands of lookalikes a row. The shape is documented
+//! in `docs/explain.md`.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
-use snake::{Fact, LayerAudit, Origin, RoutingStep, RowBatch};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Value, json};
+use snake::{Fact, Label, LayerAudit, Literal, Model, Origin, RoutingStep, RowBatch, Rule, TargetKind};
 
-use super::{Audited, Printer, groups};
+use super::{Audited, Shown, groups};
 use crate::commands::predict::class_text;
 
-impl<W: Write> Printer<'_, W> {
-    /// One row's object.
-    pub(super) fn object(&self, audited: &Audited<'_>) -> Value {
-        let prediction = audited.prediction;
-        let mode = self.classes.get(prediction.class as usize).map_or(Value::Null, |class| json!(class));
-        let mut object = Map::new();
-        object.insert("row".into(), json!(audited.row));
-        if self.estimates_a_number() {
+/// One row's object.
+pub(super) struct RowObject<'a> {
+    pub(super) model: &'a Model,
+    pub(super) classes: &'a [Label],
+    pub(super) shown: Shown,
+    pub(super) audited: &'a Audited<'a>,
+}
+
+impl Serialize for RowObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let prediction = self.audited.prediction;
+        let mode = self.classes.get(prediction.class as usize);
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("row", &self.audited.row)?;
+        if self.model.head.target_kind == TargetKind::Number {
             let candle = prediction.candle.map(|c| {
                 json!({ "n": c.n, "low": c.low, "q1": c.q1, "median": c.median, "q3": c.q3, "high": c.high,
                         "mean": c.mean, "std": c.std, "iqr_mean": c.iqr_mean })
             });
-            object.insert("prediction".into(), json!(prediction.estimate()));
-            object.insert("mode".into(), if prediction.total == 0 { Value::Null } else { mode });
-            object.insert("candle".into(), json!(candle));
+            object.serialize_entry("prediction", &prediction.estimate())?;
+            object.serialize_entry("mode", &mode.filter(|_| prediction.total > 0))?;
+            object.serialize_entry("candle", &candle)?;
         } else {
-            let shares: Map<String, Value> = (0u32..)
+            let shares: serde_json::Map<String, Value> = (0u32..)
                 .zip(self.classes)
                 .map(|(class, label)| {
                     (class_text(label), json!(prediction.probability(class, self.classes.len())))
                 })
                 .collect();
-            object.insert("prediction".into(), mode);
-            object.insert("probability".into(), Value::Object(shares));
+            object.serialize_entry("prediction", &mode)?;
+            object.serialize_entry("probability", &shares)?;
         }
-        object.insert("votes".into(), json!(prediction.total));
-        object.insert("values".into(), self.values(audited.rows, audited.place));
-        let mut named = BTreeMap::new();
-        let layers: Vec<Value> =
-            audited.audit.layers.iter().map(|layer| self.layer_object(layer, &mut named)).collect();
-        object.insert("layers".into(), json!(layers));
-        let rows: Map<String, Value> =
-            named.into_iter().map(|(row, value): (u32, Value)| (row.to_string(), value)).collect();
-        object.insert("training_rows".into(), Value::Object(rows));
-        Value::Object(object)
+        object.serialize_entry("votes", &prediction.total)?;
+        let values = Values { model: self.model, rows: self.audited.rows, row: self.audited.place };
+        object.serialize_entry("values", &values)?;
+        let layers = self.audited.audit.layers.iter();
+        let layers: Vec<LayerObject<'_>> =
+            layers.map(|layer| LayerObject::new(self.model, layer, self.shown)).collect();
+        object.serialize_entry("layers", &layers)?;
+        let rows = layers.iter().flat_map(|layer| &layer.lookalikes).map(|vote| vote.row).collect();
+        object.serialize_entry("training_rows", &TrainingRows { model: self.model, rows })?;
+        object.end()
     }
+}
 
-    fn layer_object(&self, layer: &LayerAudit, named: &mut BTreeMap<u32, Value>) -> Value {
-        // The strongest rules, and of their votes the first: all of them unless it was asked for fewer.
+/// What a layer says: the strongest rules, and of their votes the first; all of them unless it was asked for fewer.
+struct LayerObject<'a> {
+    model: &'a Model,
+    layer: &'a LayerAudit,
+    /// The rules, each with all votes under it.
+    rules: Vec<(&'a Rule, usize)>,
+    lookalikes: Vec<Lookalike>,
+}
+
+#[derive(serde::Serialize)]
+struct Lookalike {
+    row: u32,
+    rule: usize,
+    origin: &'static str,
+}
+
+impl<'a> LayerObject<'a> {
+    fn new(model: &'a Model, layer: &'a LayerAudit, shown: Shown) -> Self {
         let mut kept: Vec<usize> =
-            groups(layer, self.model).iter().take(self.shown.rules).map(|group| group.rule).collect();
+            groups(layer, model).iter().take(shown.rules).map(|group| group.rule).collect();
         kept.sort_unstable();
         kept.dedup();
         let mut counted = vec![0_usize; layer.rules.len()];
-        let mut votes = Vec::new();
+        let mut lookalikes = Vec::new();
         for vote in &layer.votes {
             let count = counted.get_mut(vote.rule as usize).map_or(0, |count| {
                 *count += 1;
                 *count
             });
             let Ok(rule) = kept.binary_search(&(vote.rule as usize)) else { continue };
-            if count <= self.shown.lookalikes {
+            if count <= shown.lookalikes {
                 let origin = if vote.origin == Origin::Core { "c" } else { "n" };
-                votes.push(json!({ "row": vote.row, "rule": rule, "origin": origin }));
-                named.entry(vote.row).or_insert_with(|| self.training_row(vote.row));
+                lookalikes.push(Lookalike { row: vote.row, rule, origin });
             }
         }
-        let rules: Vec<Value> = kept
-            .iter()
-            .filter_map(|place| Some((layer.rules.get(*place)?, counted.get(*place)?)))
-            .map(|(rule, votes)| {
-                json!({ "clauses": rule.clauses, "votes": votes,
-                        "formula": Fact::all_formula(&rule.facts, &self.model.head),
-                        "facts": rule.facts.iter().map(|fact| self.fact(fact)).collect::<Vec<_>>() })
-            })
-            .collect();
-        let routing: Vec<Value> = layer.routing.iter().map(|step| self.step(step)).collect();
-        json!({ "layer": layer.layer, "bucket": layer.bucket, "votes": layer.votes.len(), "routing": routing,
-                "rules": rules, "lookalikes": votes })
+        let rule = |place: &usize| Some((layer.rules.get(*place)?, *counted.get(*place)?));
+        Self { model, layer, rules: kept.iter().filter_map(rule).collect(), lookalikes }
     }
+}
 
-    fn step(&self, step: &RoutingStep) -> Value {
-        match step {
-            RoutingStep::Skipped { bucket, because } => {
-                json!({ "bucket": bucket, "step": "skipped", "because": self.fact(because) })
+impl Serialize for LayerObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let model = self.model;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("layer", &self.layer.layer)?;
+        object.serialize_entry("bucket", &self.layer.bucket)?;
+        object.serialize_entry("votes", &self.layer.votes.len())?;
+        object.serialize_entry(
+            "routing",
+            &List(|| self.layer.routing.iter().map(|step| Step { model, step })),
+        )?;
+        let rules = || self.rules.iter().map(|(rule, votes)| RuleObject { model, rule, votes: *votes });
+        object.serialize_entry("rules", &List(rules))?;
+        object.serialize_entry("lookalikes", &self.lookalikes)?;
+        object.end()
+    }
+}
+
+/// A list whose items are made as they are written.
+struct List<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for List<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+struct RuleObject<'a> {
+    model: &'a Model,
+    rule: &'a Rule,
+    votes: usize,
+}
+
+impl Serialize for RuleObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("clauses", &self.rule.clauses)?;
+        object.serialize_entry("votes", &self.votes)?;
+        object.serialize_entry("formula", &Fact::all_formula(&self.rule.facts, &self.model.head))?;
+        object.serialize_entry(
+            "facts",
+            &List(|| self.rule.facts.iter().map(|fact| FactObject::new(self.model, fact))),
+        )?;
+        object.end()
+    }
+}
+
+struct Step<'a> {
+    model: &'a Model,
+    step: &'a RoutingStep,
+}
+
+impl Serialize for Step<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("bucket", &self.step.bucket())?;
+        match self.step {
+            RoutingStep::Skipped { because, .. } => {
+                object.serialize_entry("step", "skipped")?;
+                object.serialize_entry("because", &FactObject::new(self.model, because))?;
             }
-            RoutingStep::Matched { bucket, condition } => {
-                let facts: Vec<Value> =
-                    condition.iter().map(|literal| self.fact(&Fact::Holds(literal.clone()))).collect();
-                json!({ "bucket": bucket, "step": "matched", "condition": facts })
+            RoutingStep::Matched { condition, .. } => {
+                object.serialize_entry("step", "matched")?;
+                let facts = || condition.iter().map(|literal| FactObject::holds(self.model, literal));
+                object.serialize_entry("condition", &List(facts))?;
             }
-            RoutingStep::FellThrough { bucket } => json!({ "bucket": bucket, "step": "fell_through" }),
+            RoutingStep::FellThrough { .. } => object.serialize_entry("step", "fell_through")?,
         }
+        object.end()
     }
+}
 
-    fn fact(&self, fact: &Fact) -> Value {
+#[derive(serde::Serialize)]
+struct FactObject<'a> {
+    is: &'static str,
+    formula: String,
+    literal: &'a Literal,
+}
+
+impl<'a> FactObject<'a> {
+    fn new(model: &Model, fact: &'a Fact) -> Self {
         let is = match fact {
-            Fact::Holds(_) => "holds",
+            Fact::Holds(literal) => return Self::holds(model, literal),
             Fact::Missing(_) => "missing",
             Fact::Never(_) => "never",
         };
-        json!({ "is": is, "formula": fact.formula(&self.model.head), "literal": fact.literal() })
+        Self { is, formula: fact.formula(&model.head), literal: fact.literal() }
     }
 
-    /// A row's values by column; null is missing.
-    fn values(&self, rows: &RowBatch, row: usize) -> Value {
+    fn holds(model: &Model, literal: &'a Literal) -> Self {
+        Self { is: "holds", formula: literal.formula(&model.head), literal }
+    }
+}
+
+/// A row's values by column; null is missing.
+struct Values<'a> {
+    model: &'a Model,
+    rows: &'a RowBatch,
+    row: usize,
+}
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let features = self.model.head.features.iter().enumerate();
-        let values = features.map(|(place, feature)| {
-            let value = match rows.value(place, row) {
-                snake::Value::Missing => Value::Null,
-                snake::Value::Number(x) => json!(x),
-                snake::Value::Text(text) => json!(text),
-            };
-            (feature.name.clone(), value)
-        });
-        Value::Object(values.collect())
+        serializer.collect_map(
+            features.map(|(place, feature)| (&feature.name, Cell(self.rows.value(place, self.row)))),
+        )
     }
+}
 
-    fn training_row(&self, row: u32) -> Value {
-        let mut object = Map::new();
-        object.insert("target".into(), json!(self.model.targets.get(row as usize)));
-        if self.model.population.rows() > 0 {
-            object.insert("values".into(), self.values(&self.model.population, row as usize));
+struct Cell<'a>(snake::Value<'a>);
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            snake::Value::Missing => serializer.serialize_unit(),
+            snake::Value::Number(x) => serializer.serialize_f64(x),
+            snake::Value::Text(text) => serializer.serialize_str(text),
         }
-        Value::Object(object)
+    }
+}
+
+/// The training rows named, by position as text.
+struct TrainingRows<'a> {
+    model: &'a Model,
+    rows: BTreeSet<u32>,
+}
+
+impl Serialize for TrainingRows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.rows.iter().map(|row| (row, TrainingRow { model: self.model, row: *row as usize })),
+        )
+    }
+}
+
+struct TrainingRow<'a> {
+    model: &'a Model,
+    row: usize,
+}
+
+impl Serialize for TrainingRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("target", &self.model.targets.get(self.row))?;
+        if self.model.population.rows() > 0 {
+            let values = Values { model: self.model, rows: &self.model.population, row: self.row };
+            object.serialize_entry("values", &values)?;
+        }
+        object.end()
     }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
-use snake::{Feature, FeatureKind, Model, RowBatch, number_text};
+use snake::{Feature, FeatureKind, Model, RowBatch, RowBatchBuilder, number_text};
+use spec::PATH_FEATURE;
 
 use crate::exit::Usage;
 use crate::model_rows::one_row;
@@ -15,12 +16,13 @@ const NAMED: usize = 20;
 /// The row of `--row`: values by column. Null is missing, and so is what is not there; the target is ignored.
 ///
 /// # Errors
-/// [`Usage`] for what is no object, a column that the model doesn't have, or a value that is not of its column's kind.
+/// [`Usage`] for what is no object or names no column, a column that the model doesn't have, or a value that is not of its column's kind.
 pub(super) fn of_json(model: &Model, text: &str) -> Result<RowBatch> {
     let object: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
         Usage(format!("--row: is no JSON object of values by column, such as '{}': {error}", example(model)))
     })?;
     let (mut header, mut cells) = (Vec::new(), Vec::new());
+    let mut named = false;
     for (name, value) in object {
         if name == model.head.target {
             continue;
@@ -30,10 +32,29 @@ pub(super) fn of_json(model: &Model, text: &str) -> Result<RowBatch> {
                 Usage(format!("--row: the model has no column {name:?}; it has {}", names(model))).into()
             );
         };
+        named |= name != PATH_FEATURE;
         if let Some(cell) = cell(feature, &value)? {
             header.push(name);
             cells.push(cell);
         }
+    }
+    if !named {
+        return Err(
+            Usage(format!("--row: names none of the model's columns; it has {}", names(model))).into()
+        );
+    }
+    if header.iter().all(|name| name == PATH_FEATURE) {
+        // Nothing but nulls, so no router can say where it belongs.
+        let path = cells.first().map_or(snake::Value::Missing, |path| snake::Value::Text(path));
+        let is_path = |feature: &Feature| feature.name == PATH_FEATURE;
+        let mut builder = RowBatchBuilder::new(&model.head.features);
+        let values = model
+            .head
+            .features
+            .iter()
+            .map(|feature| if is_path(feature) { path } else { snake::Value::Missing });
+        builder.push(&values.collect::<Vec<_>>())?;
+        return Ok(builder.take());
     }
     one_row(model, &header, cells, Path::new("--row"))
 }

@@ -5,7 +5,7 @@ use std::io::{Result, Write};
 
 use snake::{
     Fact, FeatureKind, LayerAudit, RoutingStep, RowBatch, Rule, Value, and_parts, column_text, disturbs,
-    number_text, quoted,
+    quoted, short_number,
 };
 
 use super::{Audited, Group, Printer, groups};
@@ -192,12 +192,6 @@ fn few(mut parts: Vec<String>, shown: usize, between: &str) -> String {
 
 fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A number as short as it can be written exactly.
-pub(crate) fn short_number(value: f64) -> String {
-    let text = number_text(value);
-    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 /// A class without what would disturb a terminal.

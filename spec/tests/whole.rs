@@ -223,7 +223,7 @@ fn the_bytes_of_a_model_are_pinned() {
     let bytes = fs::read(run.model(&run.store(4, None))).unwrap();
     assert_eq!(
         blake3::hash(&bytes).to_hex().as_str(),
-        "b7105879025e108c03d364827f734306aaacca6e811292b0d145c89d1bc63bb4"
+        "06ece93ade8ea765da060d2b4cdac4ec3df4518a36a0eace4651db684505710c"
     );
 }
 

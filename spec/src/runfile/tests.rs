@@ -39,7 +39,7 @@ fn everything_has_its_default() {
     let training = TrainingSettings {
         layers: 5,
         bucket: 250,
-        slice: 20_000,
+        slice: 50_000,
         noise: 1.0,
         profile: None,
         lookahead: 15,

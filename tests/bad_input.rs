@@ -480,7 +480,7 @@ fn a_disk_too_full_for_a_report_loses_nothing_and_room_is_enough_to_go_on() {
 
 #[test]
 fn a_disk_too_full_for_the_model_is_tried_again() {
-    let Some(mut crowded) = Crowded::start("model", 256 << 10) else { return };
+    let Some(mut crowded) = Crowded::start("model", 1 << 20) else { return };
     let warning = crowded.coordinator.expect("warning");
     let text = warning["text"].as_str().unwrap();
     for word in ["could not write the model", "No space left", "tried again in 5 s"] {

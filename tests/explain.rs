@@ -10,7 +10,7 @@
 #[path = "rig/mod.rs"]
 mod rig;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ fn an_audit_says_what_the_prediction_counted() {
     let audits =
         json_lines(&succeed(&["audit", text(&model), "data.csv", "--rows", "10..40", "--json"], folder));
     assert_eq!(audits.len(), 30);
-    let mut rules = 0;
+    let (mut rules, mut repeated) = (0, 0);
     for (audit, said) in audits.iter().zip(&said[10..]) {
         for key in ["row", "prediction", "probability", "votes"] {
             assert_eq!(audit[key], said[key], "{key}");
@@ -86,8 +86,15 @@ fn an_audit_says_what_the_prediction_counted() {
                 assert!(list(condition).contains(&opposite), "{opposite} is not in {condition}");
             }
             assert_eq!(last["step"], "matched");
-            assert_eq!(list(&layer["lookalikes"]).len() as u64, layer["votes"].as_u64().unwrap());
+            let votes = |vote: &Value| vote["votes"].as_u64().unwrap();
+            assert_eq!(list(&layer["lookalikes"]).iter().map(votes).sum::<u64>(), layer["votes"]);
+            let who: BTreeSet<(u64, u64)> = list(&layer["lookalikes"])
+                .iter()
+                .map(|vote| (vote["row"].as_u64().unwrap(), vote["rule"].as_u64().unwrap()))
+                .collect();
+            assert_eq!(who.len(), list(&layer["lookalikes"]).len(), "named once per rule");
             for vote in list(&layer["lookalikes"]) {
+                repeated += u64::from(votes(vote) > 1);
                 let rule = &layer["rules"][vote["rule"].as_u64().unwrap() as usize];
                 let training_row = &audit["training_rows"][vote["row"].to_string()];
                 let population = &head["population"][vote["row"].as_u64().unwrap() as usize];
@@ -103,7 +110,7 @@ fn an_audit_says_what_the_prediction_counted() {
                     let clause = list(&bucket["clauses"][clause.as_u64().unwrap() as usize]);
                     assert!(!clause.iter().any(|literal| holds(literal, &head["header"], population)));
                 }
-                *counted.entry(population["class"].as_str().unwrap()).or_default() += 1;
+                *counted.entry(population["class"].as_str().unwrap()).or_default() += votes(vote);
             }
             rules += list(&layer["rules"]).len();
         }
@@ -115,6 +122,7 @@ fn an_audit_says_what_the_prediction_counted() {
         }
     }
     assert!(rules > 100, "only {rules} rules");
+    assert!(repeated > 0, "nobody votes twice under a rule");
 
     // Limits leave out the weaker rules and the later votes, never the counts.
     let limited =
@@ -201,10 +209,18 @@ fn audits_agree_with_another_reader() {
             for layer in list(&audit["layers"]) {
                 for vote in list(&layer["lookalikes"]) {
                     let rule = &layer["rules"][vote["rule"].as_u64().unwrap() as usize];
-                    found.push(json!([vote["row"], rule["clauses"], vote["origin"]]));
+                    let lookalike = json!([vote["row"], rule["clauses"], vote["origin"]]);
+                    for _ in 0..vote["votes"].as_u64().unwrap() {
+                        found.push(lookalike.clone());
+                    }
                 }
             }
-            assert_eq!(Value::from(found), query["lookalikes"], "{name}: {row}");
+            // A row's votes under one rule stand together, also where others come between them in vote order.
+            let in_order = |mut votes: Vec<Value>| {
+                votes.sort_by_key(Value::to_string);
+                votes
+            };
+            assert_eq!(in_order(found), in_order(list(&query["lookalikes"]).clone()), "{name}: {row}");
         }
     }
 }

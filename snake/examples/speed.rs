@@ -1,7 +1,7 @@
 //! Trains on a CSV file and prints how long it takes and how much memory it needs.
 //!
 //! ```text
-//! cargo run --release -p snake --example speed -- TABLE.csv.gz first|last class|number [layers] [lookahead] [noise] [repeats]
+//! cargo run --release -p snake --example speed -- TABLE.csv.gz first|last class|number [layers] [lookahead] [noise] [repeats] [slice]
 //! ```
 //!
 //! The file is read twice, record by record, so that the table is all that is in memory when training starts.
@@ -26,18 +26,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, place, target, rest @ ..] = arguments.as_slice() else {
         return Err(
-            "usage: speed TABLE.csv[.gz] first|last class|number [layers] [lookahead] [noise] [repeats]"
+            "usage: speed TABLE.csv[.gz] first|last class|number [layers] [lookahead] [noise] [repeats] [slice]"
                 .into(),
         );
     };
     let number = |index: usize, default: f64| rest.get(index).map_or(Ok(default), |text| text.parse::<f64>());
     let (table, profile) = read(file.as_ref(), place == "first", target == "number")?;
+    let default = Training::new(profile, 1);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let training = Training {
         layers: number(0, 5.0)? as u32,
         lookahead: number(1, 5.0)? as u32,
         noise: number(2, 1.0)?,
-        ..Training::new(profile, 1)
+        slice: number(4, f64::from(default.slice))? as u32,
+        ..default
     };
     println!("{} rows, {training:?}; {}", table.rows(), memory());
     let start = Instant::now();

@@ -166,6 +166,32 @@ pub(crate) fn retain(set: &mut [u64], mut keep: impl FnMut(usize) -> bool) {
     }
 }
 
+/// The first member from this one on.
+#[inline]
+pub(crate) fn first_from(set: &[u64], from: usize) -> Option<usize> {
+    let mut index = from / 64;
+    let mut block = set.get(index)? & (!0 << (from % 64));
+    while block == 0 {
+        index += 1;
+        block = *set.get(index)?;
+    }
+    Some(index * 64 + block.trailing_zeros() as usize)
+}
+
+/// How many members lie in a range.
+pub(crate) fn count_range(set: &[u64], range: Range<usize>) -> usize {
+    if range.is_empty() {
+        return 0;
+    }
+    let (first, last) = (range.start / 64, (range.end - 1) / 64);
+    let blocks = set.get(first..=last).unwrap_or(&[]);
+    let count: usize = blocks.iter().map(|block| block.count_ones() as usize).sum();
+    let below = blocks.first().map_or(0, |block| (block & !(!0 << (range.start % 64))).count_ones() as usize);
+    let above =
+        blocks.last().map_or(0, |block| (block & !(!0 >> (63 - (range.end - 1) % 64))).count_ones() as usize);
+    count - below - above
+}
+
 /// The members, ascending.
 #[inline]
 pub(crate) fn members(set: &[u64]) -> impl Iterator<Item = usize> + '_ {
@@ -236,6 +262,8 @@ mod tests {
             let mut ranged = set(&a);
             insert_range(&mut ranged, from..to);
             prop_assert_eq!(ranged, set(&a.iter().copied().chain(from..to).collect()));
+            prop_assert_eq!(count_range(&set(&a), from..to), a.iter().filter(|&&one| from <= one && one < to).count());
+            prop_assert_eq!(first_from(&set(&a), from), a.iter().copied().filter(|&one| one >= from).min());
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
+use crate::bits;
+
 /// One condition under which a member votes: positions of clauses that must all be false on the row.
 /// Empty: always votes.
 pub type VoteCondition = Vec<u32>;
@@ -15,14 +17,27 @@ pub type VoteCondition = Vec<u32>;
 /// `u32::MAX` conditions in all, which is more than any memory holds: further ones are not added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lookalikes {
-    /// Per entry where its conditions end.
+    /// Per entry where its conditions end: in `clauses`, or in the ends of `borders`.
     ends: Vec<u32>,
     /// Per entry the member's position; empty as long as every entry's is its own place in the list.
     positions: Vec<u32>,
-    /// Where the clauses of each condition end; empty as long as every condition has exactly one clause.
-    bounds: Vec<u32>,
+    /// Where the clauses of each condition end.
+    borders: Borders,
     /// The clauses of all conditions.
     clauses: Vec<u32>,
+    conditions: u32,
+}
+
+/// Where conditions end, as small as what they hold allows; what they hold alone decides which it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Borders {
+    /// Every condition has exactly one clause.
+    #[default]
+    Each,
+    /// None is empty: the set of the places of last clauses.
+    Marks(Vec<u64>),
+    /// The end of each.
+    Ends(Vec<u32>),
 }
 
 #[allow(clippy::cast_possible_truncation)] // no more entries or conditions than u32::MAX
@@ -33,15 +48,13 @@ impl Lookalikes {
         Self::default()
     }
 
-    /// No entries yet, with room for so many and for so many conditions of one clause.
-    #[must_use]
-    pub fn with_capacity(entries: usize, conditions: usize) -> Self {
-        Self {
-            ends: Vec::with_capacity(entries),
-            positions: Vec::new(),
-            bounds: Vec::new(),
-            clauses: Vec::with_capacity(conditions),
-        }
+    /// Takes all entries out; their room is used again.
+    pub(crate) fn clear(&mut self) {
+        self.ends.clear();
+        self.positions.clear();
+        self.borders = Borders::Each;
+        self.clauses.clear();
+        self.conditions = 0;
     }
 
     /// Begins the entry of a member, by its position in the members: so far it never votes.
@@ -53,30 +66,80 @@ impl Lookalikes {
         } else if !self.positions.is_empty() {
             self.positions.push(position);
         }
-        self.ends.push(self.conditions() as u32);
+        self.ends.push(self.end());
     }
 
     /// Adds a condition to the entry begun last. Without an entry it is not added.
     pub fn push(&mut self, condition: &[u32]) {
-        let conditions = self.conditions();
         let full =
-            self.clauses.len() + condition.len() >= u32::MAX as usize || conditions >= u32::MAX as usize;
-        let Some(end) = self.ends.last_mut().filter(|_| !full) else { return };
-        if condition.len() != 1 && self.bounds.is_empty() {
-            self.bounds.extend(1..=conditions as u32);
+            self.clauses.len() + condition.len() >= u32::MAX as usize || self.conditions >= u32::MAX - 1;
+        if full || self.ends.is_empty() {
+            return;
+        }
+        match condition.len() {
+            0 => self.note_ends(),
+            1 => (),
+            _ => self.note_marks(),
         }
         self.clauses.extend_from_slice(condition);
-        *end += 1;
-        if condition.len() != 1 || !self.bounds.is_empty() {
-            self.bounds.push(self.clauses.len() as u32);
+        self.conditions += 1;
+        let clauses = self.clauses.len();
+        match &mut self.borders {
+            Borders::Each => (),
+            Borders::Marks(marks) => {
+                marks.resize(bits::words(clauses), 0);
+                bits::insert(marks, clauses - 1);
+            }
+            Borders::Ends(ends) => ends.push(clauses as u32),
         }
+        let end = self.end();
+        if let Some(last) = self.ends.last_mut() {
+            *last = end;
+        }
+    }
+
+    /// Where the next condition begins.
+    fn end(&self) -> u32 {
+        match &self.borders {
+            Borders::Each | Borders::Marks(_) => self.clauses.len() as u32,
+            Borders::Ends(ends) => ends.len() as u32,
+        }
+    }
+
+    /// Makes room for conditions of several clauses.
+    fn note_marks(&mut self) {
+        if self.borders == Borders::Each {
+            let mut marks = vec![0; bits::words(self.clauses.len())];
+            bits::insert_range(&mut marks, 0..self.clauses.len());
+            self.borders = Borders::Marks(marks);
+        }
+    }
+
+    /// Makes room for empty conditions.
+    fn note_ends(&mut self) {
+        let ends = match &self.borders {
+            Borders::Ends(_) => return,
+            Borders::Each => (1..=self.clauses.len() as u32).collect(),
+            Borders::Marks(marks) => {
+                let ends: Vec<u32> = bits::members(marks).map(|last| last as u32 + 1).collect();
+                for end in &mut self.ends {
+                    *end = ends.partition_point(|other| other <= end) as u32;
+                }
+                ends
+            }
+        };
+        self.borders = Borders::Ends(ends);
     }
 
     /// Gives back the room that was left for more.
     pub(crate) fn shrink_to_fit(&mut self) {
         self.ends.shrink_to_fit();
         self.positions.shrink_to_fit();
-        self.bounds.shrink_to_fit();
+        match &mut self.borders {
+            Borders::Each => (),
+            Borders::Marks(marks) => marks.shrink_to_fit(),
+            Borders::Ends(ends) => ends.shrink_to_fit(),
+        }
         self.clauses.shrink_to_fit();
     }
 
@@ -95,12 +158,12 @@ impl Lookalikes {
     /// How many conditions all entries have together.
     #[must_use]
     pub fn conditions(&self) -> usize {
-        self.ends.last().map_or(0, |&end| end as usize)
+        self.conditions as usize
     }
 
-    /// Whether every condition has exactly one clause, as training makes them.
+    /// Whether every condition has exactly one clause.
     pub(crate) fn all_of_one_clause(&self) -> bool {
-        self.bounds.is_empty()
+        self.borders == Borders::Each
     }
 
     /// An entry: the member's position and its conditions.
@@ -147,14 +210,21 @@ impl Lookalikes {
         *self = lists.into_iter().collect();
     }
 
-    fn condition(&self, index: usize) -> &[u32] {
-        let (start, end) = if self.bounds.is_empty() {
-            (index, index + 1)
-        } else {
-            let bound = |index: usize| self.bounds.get(index).map_or(0, |&bound| bound as usize);
-            (index.checked_sub(1).map_or(0, bound), bound(index))
+    /// The condition that begins here, and where the one after it does.
+    #[inline]
+    fn condition(&self, start: usize) -> (&[u32], usize) {
+        let (range, next) = match &self.borders {
+            Borders::Each => (start..start + 1, start + 1),
+            Borders::Marks(marks) => {
+                let last = bits::first_from(marks, start).unwrap_or(start);
+                (start..last + 1, last + 1)
+            }
+            Borders::Ends(ends) => {
+                let end = |index: usize| ends.get(index).map_or(0, |&end| end as usize);
+                (start.checked_sub(1).map_or(0, end)..end(start), start + 1)
+            }
         };
-        self.clauses.get(start..end).unwrap_or(&[])
+        (self.clauses.get(range).unwrap_or(&[]), next)
     }
 }
 
@@ -190,13 +260,17 @@ impl<'a> Iterator for Conditions<'a> {
     #[inline]
     fn next(&mut self) -> Option<&'a [u32]> {
         (self.next < self.end).then(|| {
-            self.next += 1;
-            self.all.condition(self.next - 1)
+            let (condition, next) = self.all.condition(self.next);
+            self.next = next;
+            condition
         })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.end.saturating_sub(self.next);
+        let left = match &self.all.borders {
+            Borders::Each | Borders::Ends(_) => self.end.saturating_sub(self.next),
+            Borders::Marks(marks) => bits::count_range(marks, self.next..self.end),
+        };
         (left, Some(left))
     }
 }
@@ -226,9 +300,13 @@ mod tests {
             lists in proptest::collection::vec(
                 (0..50_u32, proptest::collection::vec(proptest::collection::vec(0..9_u32, 0..3), 0..4)), 0..8,
             ),
+            least in 0..2_usize,
             single in any::<bool>(),
         ) {
             let mut lists = lists;
+            for condition in lists.iter_mut().flat_map(|entry| &mut entry.1) {
+                condition.resize(condition.len().max(least), 8);
+            }
             if single {
                 lists.iter_mut().flat_map(|entry| &mut entry.1).for_each(|condition| condition.resize(1, 7));
             }
@@ -236,7 +314,12 @@ mod tests {
             prop_assert_eq!(flat.to_lists(), lists.clone());
             prop_assert_eq!(flat.len(), lists.len());
             prop_assert_eq!(flat.conditions(), lists.iter().map(|entry| entry.1.len()).sum::<usize>());
-            prop_assert_eq!(single, flat.bounds.is_empty() && single);
+            let lengths: Vec<usize> = lists.iter().flat_map(|entry| entry.1.iter().map(Vec::len)).collect();
+            match flat.borders {
+                Borders::Each => prop_assert!(lengths.iter().all(|&length| length == 1)),
+                Borders::Marks(_) => prop_assert!(lengths.iter().all(|&length| length > 0)),
+                Borders::Ends(_) => prop_assert!(lengths.contains(&0)),
+            }
             for (index, (position, conditions)) in lists.iter().enumerate() {
                 let (found, listed) = flat.get(index).unwrap();
                 prop_assert_eq!(found, *position);

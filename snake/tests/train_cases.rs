@@ -75,7 +75,7 @@ fn a_wider_lookahead_gives_members_more_clauses_and_none_twice() {
                 assert!(!bucket.clauses[..place].contains(clause), "{clause:?}");
             }
         }
-        layer.iter().map(|bucket| bucket.lookalikes.conditions()).sum::<usize>()
+        layer.iter().map(|bucket| bucket.clauses.len()).sum::<usize>()
     };
     let [quick, wide, wider] = [5, 15, 25].map(conditions);
     assert!(quick * 3 / 2 < wide && wide < wider, "{quick} {wide} {wider}");

@@ -37,7 +37,8 @@ pub(super) fn build(
     stream: &mut Stream,
 ) -> Result<Vec<Link>, TrainError> {
     let most = 2 * training.bucket as usize;
-    let mut chain = Chain { prepared, cancel, entries: Vec::new(), spare: Vec::new() };
+    let mut chain =
+        Chain { prepared, cancel, entries: Vec::new(), spare: Vec::new(), satisfying: Vec::new() };
     let mut links = Vec::new();
     let mut taken: Vec<u32> = Vec::with_capacity(rows.len());
     let mut left = rows;
@@ -60,7 +61,9 @@ struct Chain<'a> {
     prepared: &'a Prepared,
     cancel: &'a Cancel,
     entries: Vec<bool>,
+    /// Room for rows, as much as the largest step needs: what is kept is a copy.
     spare: Vec<u32>,
+    satisfying: Vec<u32>,
 }
 
 impl Chain<'_> {
@@ -73,11 +76,11 @@ impl Chain<'_> {
         stream: &mut Stream,
     ) -> Result<(Vec<Draft>, Vec<u32>), TrainError> {
         let mut condition = Vec::new();
-        // Those that satisfy the condition so far: as long as it has no literal, all rows, which are many.
-        let mut satisfying = Vec::new();
+        // `satisfying` are those that satisfy the condition so far: as long as it has no literal, all rows, which are many.
+        self.satisfying.clear();
         let mut refused = 0;
         loop {
-            let all = if condition.is_empty() { rows } else { &satisfying };
+            let all = if condition.is_empty() { rows } else { &self.satisfying };
             if all.len() <= 2 * bucket || refused == REFUSALS {
                 break;
             }
@@ -90,10 +93,10 @@ impl Chain<'_> {
             } else {
                 refused = 0;
                 condition.push(draft);
-                std::mem::swap(&mut satisfying, &mut self.spare);
+                std::mem::swap(&mut self.satisfying, &mut self.spare);
             }
         }
-        Ok((condition, satisfying))
+        Ok((condition, self.satisfying.clone()))
     }
 
     /// At most `share` times `core` rows of earlier links that satisfy the condition, drawn without putting back.
@@ -110,13 +113,14 @@ impl Chain<'_> {
         if wanted == 0 || taken.is_empty() {
             return Ok(Vec::new());
         }
-        let mut eligible = Vec::new();
+        self.satisfying.clear();
         for (place, draft) in condition.iter().enumerate() {
-            let all = if place == 0 { taken } else { &eligible };
+            let all = if place == 0 { taken } else { &self.satisfying };
             self.spare.clear();
             draft.filter(self.prepared, all, &mut self.spare, &mut self.entries, self.cancel)?;
-            std::mem::swap(&mut eligible, &mut self.spare);
+            std::mem::swap(&mut self.satisfying, &mut self.spare);
         }
+        let eligible = &mut self.satisfying;
         if condition.is_empty() {
             eligible.extend_from_slice(taken);
         }
@@ -125,9 +129,9 @@ impl Chain<'_> {
             let drawn = place + stream.below(eligible.len() - place);
             eligible.swap(place, drawn);
         }
-        eligible.truncate(wanted);
-        eligible.sort_unstable();
-        Ok(eligible)
+        let mut drawn = eligible[..wanted].to_vec();
+        drawn.sort_unstable();
+        Ok(drawn)
     }
 }
 

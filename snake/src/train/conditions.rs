@@ -25,6 +25,7 @@ pub(super) struct Conditions {
     dealt: Vec<u32>,
     ends: Vec<u32>,
     joined: Vec<u32>,
+    lookalikes: Lookalikes,
 }
 
 impl Conditions {
@@ -52,7 +53,8 @@ impl Conditions {
     /// The entries of so many members, in their order.
     pub(super) fn lookalikes(&mut self, members: usize) -> Lookalikes {
         self.deal(members);
-        let mut lookalikes = Lookalikes::with_capacity(members, self.consequences.len());
+        let lookalikes = &mut self.lookalikes;
+        lookalikes.clear();
         let mut start = 0;
         for (member, &end) in (0_u32..).zip(&self.ends[..members]) {
             let clauses = &self.dealt[start as usize..end as usize];
@@ -72,7 +74,8 @@ impl Conditions {
                 lookalikes.push(&self.joined);
             }
         }
-        lookalikes
+        // A copy takes no more room than it needs, and there are many of them.
+        lookalikes.clone()
     }
 
     /// Sorts the clauses by member. They come in ascending order, so they only have to be dealt out.

@@ -140,6 +140,7 @@ pub(crate) fn check(rows: &Rows, training: &Training, prefix: &[Literal], layer:
         if classes.len() == 1 {
             one_class(training, bucket);
         } else {
+            votes(rows, training, bucket);
             clauses(rows, bucket);
         }
     }
@@ -190,18 +191,37 @@ fn one_class(training: &Training, bucket: &Bucket<u64>) {
     }
 }
 
-fn clauses(rows: &Rows, bucket: &Bucket<u64>) {
-    let mut used = vec![false; bucket.clauses.len()];
+/// What a member votes by follows from whom its clauses reach.
+fn votes(rows: &Rows, training: &Training, bucket: &Bucket<u64>) {
+    let most = 2 * (training.lookahead / 5).clamp(1, 5) - 1;
+    let mut reaches = vec![0_u32; bucket.clauses.len()];
+    let mut own = Vec::new();
     for (_, conditions) in bucket.lookalikes.iter() {
-        let conditions: Vec<_> = conditions.collect();
-        assert!(!conditions.is_empty(), "every member votes");
-        for condition in &conditions {
-            assert_eq!(condition.len(), 1, "a condition is one clause");
-            used[condition[0] as usize] = true;
-        }
-        assert!(conditions.is_sorted_by(|a, b| a < b));
+        let clauses: BTreeSet<u32> = conditions.flatten().copied().collect();
+        assert!(!clauses.is_empty(), "every member votes");
+        clauses.iter().for_each(|&clause| reaches[clause as usize] += 1);
+        own.push(clauses);
     }
-    assert!(used.iter().all(|used| *used));
+    assert!(!reaches.contains(&0), "every clause is used");
+    for ((&member, clauses), (_, conditions)) in bucket.members.iter().zip(own).zip(bucket.lookalikes.iter())
+    {
+        let class =
+            bucket.members.iter().filter(|&&other| rows.target(other) == rows.target(member)).count() as f64;
+        let reach = |clause: &u32| f64::from(reaches[*clause as usize]);
+        let widest = clauses.iter().map(reach).fold(0.0, f64::max);
+        let (joined, alone): (Vec<u32>, Vec<u32>) =
+            clauses.iter().partition(|clause| reach(clause) * 3.0 < widest * 2.0);
+        let mut expected = Vec::new();
+        for clause in alone {
+            let votes = (f64::from(most) * reach(&clause) / class).ceil().min(reach(&clause));
+            expected.extend(vec![vec![clause]; votes as usize]);
+        }
+        expected.extend((!joined.is_empty()).then_some(joined));
+        assert_eq!(conditions.collect::<Vec<_>>(), expected);
+    }
+}
+
+fn clauses(rows: &Rows, bucket: &Bucket<u64>) {
     for (index, clause) in bucket.clauses.iter().enumerate() {
         let holders: Vec<bool> = bucket
             .lookalikes

@@ -1,6 +1,7 @@
 //! One bucket made ready for many rows: who votes for what, under which clauses.
 
 use std::collections::HashMap;
+use std::iter::repeat_n;
 
 use super::Lookalike;
 use crate::bits::{insert_first, members, words};
@@ -203,22 +204,28 @@ impl Link {
         for (position, conditions) in bucket.lookalikes.iter() {
             let row = bucket.members.get(position as usize).copied().unwrap_or(u32::MAX);
             let class = class_of.get(row as usize).copied();
-            for clauses in conditions {
-                let condition = match clauses {
-                    [clause] => Some(*clause as usize),
-                    _ => several.next().map(|joined| self.literals.len() + *joined as usize),
+            let mut conditions = conditions.peekable();
+            while let Some(clauses) = conditions.next() {
+                let (condition, often) = match clauses {
+                    [clause] => {
+                        // What stands there several times mostly does so in a row.
+                        let again = std::iter::from_fn(|| conditions.next_if_eq(&clauses)).count();
+                        (Some(*clause as usize), 1 + again)
+                    }
+                    _ => (several.next().map(|joined| self.literals.len() + *joined as usize), 1),
                 };
                 let (Some(condition), Some(class)) = (condition, class) else { continue };
                 let from = condition * width;
                 for at in members(holds.get(from..from + width).unwrap_or(&[])) {
                     let Some(at) = rows.get(at).map(|row| *row as usize - start) else { continue };
                     if let Some(votes) = votes.get_mut(at) {
-                        votes.push(class);
+                        votes.extend(repeat_n(class, often));
                     }
                     if let Some(names) = names.as_mut().and_then(|names| names.get_mut(at)) {
                         let origin = bucket.origins.get(position as usize).copied();
                         let Some(origin) = origin else { continue };
-                        names.push(Lookalike { row, clauses, origin, layer, bucket: place });
+                        let lookalike = Lookalike { row, clauses, origin, layer, bucket: place };
+                        names.extend(repeat_n(lookalike, often));
                     }
                 }
             }

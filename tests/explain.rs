@@ -133,7 +133,15 @@ fn an_audit_says_what_the_prediction_counted() {
         assert_eq!((few["votes"].as_u64(), &few["routing"]), (all["votes"].as_u64(), &all["routing"]));
         let most = list(&all["rules"]).iter().map(|rule| rule["votes"].as_u64()).max().unwrap();
         assert_eq!((list(&few["rules"]).len(), few["rules"][0]["votes"].as_u64()), (1, most));
-        assert!(list(&few["lookalikes"]).len() <= 2);
+        // The first two training rows under that rule, each with all its votes.
+        let same = |rule: &Value| rule["clauses"] == few["rules"][0]["clauses"];
+        let strongest = list(&all["rules"]).iter().position(same).unwrap();
+        let under = |vote: &&Value| vote["rule"] == strongest;
+        let expected: Vec<_> = list(&all["lookalikes"]).iter().filter(under).take(2).collect();
+        assert_eq!(list(&few["lookalikes"]).len(), expected.len());
+        for (few, all) in list(&few["lookalikes"]).iter().zip(expected) {
+            assert_eq!((&few["row"], &few["votes"], few["rule"] == 0), (&all["row"], &all["votes"], true));
+        }
     }
 }
 

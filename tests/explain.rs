@@ -10,7 +10,7 @@
 #[path = "rig/mod.rs"]
 mod rig;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ fn an_audit_says_what_the_prediction_counted() {
     let audits =
         json_lines(&succeed(&["audit", text(&model), "data.csv", "--rows", "10..40", "--json"], folder));
     assert_eq!(audits.len(), 30);
-    let mut rules = 0;
+    let (mut rules, mut repeated) = (0, 0);
     for (audit, said) in audits.iter().zip(&said[10..]) {
         for key in ["row", "prediction", "probability", "votes"] {
             assert_eq!(audit[key], said[key], "{key}");
@@ -86,8 +86,15 @@ fn an_audit_says_what_the_prediction_counted() {
                 assert!(list(condition).contains(&opposite), "{opposite} is not in {condition}");
             }
             assert_eq!(last["step"], "matched");
-            assert_eq!(list(&layer["lookalikes"]).len() as u64, layer["votes"].as_u64().unwrap());
+            let votes = |vote: &Value| vote["votes"].as_u64().unwrap();
+            assert_eq!(list(&layer["lookalikes"]).iter().map(votes).sum::<u64>(), layer["votes"]);
+            let who: BTreeSet<(u64, u64)> = list(&layer["lookalikes"])
+                .iter()
+                .map(|vote| (vote["row"].as_u64().unwrap(), vote["rule"].as_u64().unwrap()))
+                .collect();
+            assert_eq!(who.len(), list(&layer["lookalikes"]).len(), "named once per rule");
             for vote in list(&layer["lookalikes"]) {
+                repeated += u64::from(votes(vote) > 1);
                 let rule = &layer["rules"][vote["rule"].as_u64().unwrap() as usize];
                 let training_row = &audit["training_rows"][vote["row"].to_string()];
                 let population = &head["population"][vote["row"].as_u64().unwrap() as usize];
@@ -103,7 +110,7 @@ fn an_audit_says_what_the_prediction_counted() {
                     let clause = list(&bucket["clauses"][clause.as_u64().unwrap() as usize]);
                     assert!(!clause.iter().any(|literal| holds(literal, &head["header"], population)));
                 }
-                *counted.entry(population["class"].as_str().unwrap()).or_default() += 1;
+                *counted.entry(population["class"].as_str().unwrap()).or_default() += votes(vote);
             }
             rules += list(&layer["rules"]).len();
         }
@@ -115,6 +122,7 @@ fn an_audit_says_what_the_prediction_counted() {
         }
     }
     assert!(rules > 100, "only {rules} rules");
+    assert!(repeated > 0, "nobody votes twice under a rule");
 
     // Limits leave out the weaker rules and the later votes, never the counts.
     let limited =
@@ -125,7 +133,15 @@ fn an_audit_says_what_the_prediction_counted() {
         assert_eq!((few["votes"].as_u64(), &few["routing"]), (all["votes"].as_u64(), &all["routing"]));
         let most = list(&all["rules"]).iter().map(|rule| rule["votes"].as_u64()).max().unwrap();
         assert_eq!((list(&few["rules"]).len(), few["rules"][0]["votes"].as_u64()), (1, most));
-        assert!(list(&few["lookalikes"]).len() <= 2);
+        // The first two training rows under that rule, each with all its votes.
+        let same = |rule: &Value| rule["clauses"] == few["rules"][0]["clauses"];
+        let strongest = list(&all["rules"]).iter().position(same).unwrap();
+        let under = |vote: &&Value| vote["rule"] == strongest;
+        let expected: Vec<_> = list(&all["lookalikes"]).iter().filter(under).take(2).collect();
+        assert_eq!(list(&few["lookalikes"]).len(), expected.len());
+        for (few, all) in list(&few["lookalikes"]).iter().zip(expected) {
+            assert_eq!((&few["row"], &few["votes"], few["rule"] == 0), (&all["row"], &all["votes"], true));
+        }
     }
 }
 
@@ -201,10 +217,18 @@ fn audits_agree_with_another_reader() {
             for layer in list(&audit["layers"]) {
                 for vote in list(&layer["lookalikes"]) {
                     let rule = &layer["rules"][vote["rule"].as_u64().unwrap() as usize];
-                    found.push(json!([vote["row"], rule["clauses"], vote["origin"]]));
+                    let lookalike = json!([vote["row"], rule["clauses"], vote["origin"]]);
+                    for _ in 0..vote["votes"].as_u64().unwrap() {
+                        found.push(lookalike.clone());
+                    }
                 }
             }
-            assert_eq!(Value::from(found), query["lookalikes"], "{name}: {row}");
+            // A row's votes under one rule stand together, also where others come between them in vote order.
+            let in_order = |mut votes: Vec<Value>| {
+                votes.sort_by_key(Value::to_string);
+                votes
+            };
+            assert_eq!(in_order(found), in_order(list(&query["lookalikes"]).clone()), "{name}: {row}");
         }
     }
 }

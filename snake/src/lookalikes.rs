@@ -161,11 +161,6 @@ impl Lookalikes {
         self.conditions as usize
     }
 
-    /// Whether every condition has exactly one clause.
-    pub(crate) fn all_of_one_clause(&self) -> bool {
-        self.borders == Borders::Each
-    }
-
     /// An entry: the member's position and its conditions.
     #[must_use]
     pub fn get(&self, entry: usize) -> Option<(u32, Conditions<'_>)> {

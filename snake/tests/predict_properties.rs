@@ -92,23 +92,26 @@ fn chain() -> impl Strategy<Value = Vec<Option<Vec<Literal>>>> {
     )
 }
 
-/// Clauses, and votes that name them: of one clause each, or of any number.
+/// Clauses, and votes that name them: of one clause each, or of any number; each once, or several times one after another.
 fn bucket(rows: u32) -> impl Strategy<Value = Bucket<u32>> {
     let clauses = proptest::collection::vec(proptest::collection::vec(literal(), 0..4), 1..5);
     let votes = proptest::collection::vec(
         (
             0..rows,
             any::<bool>(),
-            proptest::collection::vec(proptest::collection::vec(any::<Index>(), 0..3), 0..4),
+            proptest::collection::vec((proptest::collection::vec(any::<Index>(), 0..4), 1..4_usize), 0..4),
         ),
         0..6,
     );
     (clauses, votes, any::<bool>()).prop_map(|(clauses, votes, single)| {
-        let conditions = |listed: Vec<Vec<Index>>| -> Vec<Vec<u32>> {
+        let conditions = |listed: Vec<(Vec<Index>, usize)>| -> Vec<Vec<u32>> {
             let clause = |index: Index| index.index(clauses.len()) as u32;
-            let condition = |condition: Vec<Index>| condition.into_iter().map(clause).collect::<Vec<_>>();
+            let condition = |(condition, often): (Vec<Index>, usize)| {
+                let condition: Vec<u32> = condition.into_iter().map(clause).collect();
+                std::iter::repeat_n(condition, often)
+            };
             let one = |condition: &Vec<u32>| !single || condition.len() == 1;
-            listed.into_iter().map(condition).filter(one).collect()
+            listed.into_iter().flat_map(condition).filter(one).collect()
         };
         let members = votes.iter().map(|vote| vote.0).collect();
         let origins = votes.iter().map(|vote| if vote.1 { Origin::Core } else { Origin::Noise }).collect();

@@ -316,7 +316,8 @@ fn clauses(
     for (position, conditions) in bucket.lookalikes.iter() {
         let Some(row) = bucket.members.get(position as usize) else { continue };
         for clause in conditions.flatten() {
-            if let Some(rows) = listed.get_mut(*clause as usize) {
+            // A member that votes by a clause several times lists it once.
+            if let Some(rows) = listed.get_mut(*clause as usize).filter(|rows| rows.last() != Some(row)) {
                 rows.push(*row);
             }
         }

@@ -1,6 +1,7 @@
 //! One bucket made ready for many rows: who votes for what, under which clauses.
 
 use std::collections::HashMap;
+use std::iter::repeat_n;
 
 use super::Lookalike;
 use crate::bits::{insert_first, members, words};
@@ -8,11 +9,16 @@ use crate::bucket::Bucket;
 use crate::program::{Ask, Bound, Tests, View};
 
 /// Rows that a bucket looks at together: as many as keep its answers in a near cache.
-const ROWS_TOGETHER: usize = 2048;
+const ROWS_TOGETHER: usize = 64 * WIDEST;
+/// Blocks of bits that a set of so many rows has.
+const WIDEST: usize = 32;
 /// Blocks of bits that a bucket may keep as answers, when it has more than one block of rows.
 const ANSWERS: usize = 1 << 18;
 
 /// A bucket of a compiled chain.
+///
+/// Its distinct conditions are numbered: first those of one clause, condition `i` being clause `i`, then the joined ones, of
+/// several clauses or none.
 #[derive(Debug)]
 pub(super) struct Link {
     /// The distinct literals of the clauses, those that several clauses name first.
@@ -25,18 +31,16 @@ pub(super) struct Link {
     weights: Vec<(u32, u64)>,
     /// Where each distinct condition's weights end.
     weight_ends: Vec<u32>,
-    conditions: Conditions,
+    /// Per clause its place among those that joined conditions name, whose sets are kept; none: `u32::MAX`.
+    places: Vec<u32>,
+    /// How many clauses joined conditions name.
+    placed: usize,
+    /// The joined conditions: places of their clauses, one that fewer members list before one that more do.
+    joined: Lists,
+    /// For every condition of the file that is not of one clause, in file order, which joined one it is.
+    of: Vec<u32>,
     /// All votes that the bucket can give.
     pub(super) votes: usize,
-}
-
-/// The distinct conditions.
-#[derive(Debug)]
-enum Conditions {
-    /// Every condition is one clause: condition `i` is clause `i`.
-    Clauses,
-    /// Clauses of each, and for every condition of the file, in file order, which one it is.
-    Lists { clauses: Lists, of: Vec<u32> },
 }
 
 /// Lists of numbers, flat.
@@ -85,9 +89,10 @@ pub(super) struct Scratch {
     /// Answers of the literals that are kept, and which of them were asked.
     answers: Vec<u64>,
     asked: Vec<bool>,
-    /// Per clause where it is false; in part used only where conditions have several clauses.
+    /// Where the clauses are false that joined conditions name.
     clauses: Vec<u64>,
-    known: Vec<bool>,
+    /// All rows looked at, and those left of them.
+    all: Vec<u64>,
     set: Vec<u64>,
     /// Votes of the rows looked at: per row and class.
     counts: Vec<u64>,
@@ -104,43 +109,38 @@ impl Link {
             let member = bucket.members.get(position as usize);
             member.and_then(|member| class_of.get(*member as usize)).copied()
         };
-        let all = bucket.lookalikes.iter().flat_map(|entry| entry.1.map(move |clauses| (entry.0, clauses)));
-        // Who votes: distinct condition and class.
-        let mut voters: Vec<(u32, u32)> = Vec::with_capacity(bucket.lookalikes.conditions());
-        let conditions = if bucket.lookalikes.all_of_one_clause() {
-            voters.extend(all.filter_map(|(position, clauses)| Some((*clauses.first()?, class(position)?))));
-            Conditions::Clauses
-        } else {
-            let mut known: HashMap<&[u32], u32> = HashMap::new();
-            let mut lists = Lists::default();
-            let mut of = Vec::with_capacity(bucket.lookalikes.conditions());
-            for (position, clauses) in all {
-                let condition = *known.entry(clauses).or_insert_with(|| {
-                    lists.push(clauses.iter().copied());
-                    (lists.len() - 1) as u32
-                });
-                of.push(condition);
-                voters.extend(class(position).map(|class| (condition, class)));
+        let mut joined = Joined::new(bucket, clauses.len());
+        // Who votes: distinct condition, class and how often.
+        let mut voters: Vec<(u32, u32, u64)> = Vec::with_capacity(bucket.lookalikes.len());
+        for (position, conditions) in bucket.lookalikes.iter() {
+            let class = class(position);
+            for condition in conditions {
+                let number = match condition {
+                    [clause] => *clause,
+                    several => literals.len() as u32 + joined.number(several),
+                };
+                match (class, voters.last_mut()) {
+                    (Some(class), Some(last)) if (last.0, last.1) == (number, class) => last.2 += 1,
+                    (Some(class), _) => voters.push((number, class, 1)),
+                    (None, _) => {}
+                }
             }
-            Conditions::Lists { clauses: lists, of }
-        };
-        let votes = voters.len();
+        }
         voters.sort_unstable();
-        let count = match &conditions {
-            Conditions::Clauses => literals.len(),
-            Conditions::Lists { clauses, .. } => clauses.len(),
-        };
+        let Joined { places, placed, lists: joined, of, .. } = joined;
         let mut weights: Vec<(u32, u64)> = Vec::new();
-        let mut weight_ends = Vec::with_capacity(count);
-        let mut voters = voters.chunk_by(|a, b| a == b).peekable();
-        for condition in 0..count as u32 {
-            let of_this = |same: &&[(u32, u32)]| same.first().is_some_and(|voter| voter.0 == condition);
-            while let Some(same) = voters.next_if(of_this) {
-                weights.extend(same.first().map(|voter| (voter.1, same.len() as u64)));
+        let mut weight_ends = Vec::with_capacity(literals.len() + joined.len());
+        let mut same = voters.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).peekable();
+        for condition in 0..(literals.len() + joined.len()) as u32 {
+            let of_this = |same: &&[(u32, u32, u64)]| same.first().is_some_and(|voter| voter.0 == condition);
+            while let Some(same) = same.next_if(of_this) {
+                let often = same.iter().map(|voter| voter.2).sum();
+                weights.extend(same.first().map(|voter| (voter.1, often)));
             }
             weight_ends.push(weights.len() as u32);
         }
-        Self { tests, kept, literals, weights, weight_ends, conditions, votes }
+        let votes = weights.iter().map(|weight| weight.1 as usize).sum();
+        Self { tests, kept, literals, weights, weight_ends, places, placed, joined, of, votes }
     }
 
     /// Casts the bucket's votes for the rows (ascending) that came into it. `place` is the layer and the bucket's place.
@@ -152,12 +152,8 @@ impl Link {
         scratch: &mut Scratch,
         tally: &mut Tally<'m>,
     ) {
-        let sets = self.kept
-            + match (&self.conditions, &tally) {
-                (Conditions::Clauses, Tally::Counted { .. }) => 0,
-                (Conditions::Clauses, Tally::InOrder { .. }) => self.literals.len(),
-                (Conditions::Lists { clauses, .. }, _) => self.literals.len() + clauses.len(),
-            };
+        let held = if matches!(tally, Tally::InOrder { .. }) { self.weight_ends.len() } else { 0 };
+        let sets = self.kept + self.placed + held;
         let together = (64 * ANSWERS / sets.max(1)).clamp(64, ROWS_TOGETHER).next_multiple_of(64);
         for rows in rows.chunks(together) {
             scratch.view.look_at(rows.iter().copied());
@@ -204,27 +200,32 @@ impl Link {
         mut names: Option<&mut Vec<Vec<Lookalike<'m>>>>,
     ) {
         let width = words(rows.len());
-        let mut index = 0;
+        let mut several = self.of.iter();
         for (position, conditions) in bucket.lookalikes.iter() {
             let row = bucket.members.get(position as usize).copied().unwrap_or(u32::MAX);
             let class = class_of.get(row as usize).copied();
-            for clauses in conditions {
-                let condition = match &self.conditions {
-                    Conditions::Clauses => clauses.first(),
-                    Conditions::Lists { of, .. } => of.get(index),
+            let mut conditions = conditions.peekable();
+            while let Some(clauses) = conditions.next() {
+                let (condition, often) = match clauses {
+                    [clause] => {
+                        // What stands there several times mostly does so in a row.
+                        let again = std::iter::from_fn(|| conditions.next_if_eq(&clauses)).count();
+                        (Some(*clause as usize), 1 + again)
+                    }
+                    _ => (several.next().map(|joined| self.literals.len() + *joined as usize), 1),
                 };
-                index += 1;
                 let (Some(condition), Some(class)) = (condition, class) else { continue };
-                let from = *condition as usize * width;
+                let from = condition * width;
                 for at in members(holds.get(from..from + width).unwrap_or(&[])) {
                     let Some(at) = rows.get(at).map(|row| *row as usize - start) else { continue };
                     if let Some(votes) = votes.get_mut(at) {
-                        votes.push(class);
+                        votes.extend(repeat_n(class, often));
                     }
                     if let Some(names) = names.as_mut().and_then(|names| names.get_mut(at)) {
                         let origin = bucket.origins.get(position as usize).copied();
                         let Some(origin) = origin else { continue };
-                        names.push(Lookalike { row, clauses, origin, layer, bucket: place });
+                        let lookalike = Lookalike { row, clauses, origin, layer, bucket: place };
+                        names.extend(repeat_n(lookalike, often));
                     }
                 }
             }
@@ -232,7 +233,7 @@ impl Link {
     }
 
     /// Hands every distinct condition that somebody votes under, in order, the set of rows on which all of its clauses
-    /// are false, with the place for that in `holds`.
+    /// are false, with the place for that in `holds`. Conditions that hold nowhere are left out.
     fn each_condition(
         &self,
         bound: &Bound<'_>,
@@ -241,44 +242,80 @@ impl Link {
         mut then: impl FnMut(&mut [u64], &mut [u64], &[u64], &[(u32, u64)]),
     ) {
         let width = words(rows);
-        let Scratch { view, answers, asked, clauses, known, set, counts, holds } = scratch;
-        if let Conditions::Lists { .. } = self.conditions {
-            renew(clauses, self.literals.len() * width);
-            renew(known, self.literals.len());
-        }
+        let Scratch { view, answers, asked, clauses, all, set, counts, holds } = scratch;
+        // Sets of joined conditions' clauses have a power of two of blocks: then loops over them have no remainder.
+        let wide = width.next_power_of_two();
+        renew(clauses, self.placed * wide);
+        renew(all, width);
+        insert_first(all, rows);
         renew(set, width);
-        for condition in 0..self.weight_ends.len() {
-            let weights = slice(&self.weights, &self.weight_ends, condition);
-            if weights.is_empty() {
+        for (clause, place) in self.places.iter().enumerate() {
+            let weights = slice(&self.weights, &self.weight_ends, clause);
+            let kept = *place != u32::MAX;
+            if weights.is_empty() && !kept {
                 continue;
             }
-            set.fill(0);
-            insert_first(set, rows);
-            match &self.conditions {
-                Conditions::Clauses => self.falsify(bound, condition, view, (answers, asked), set),
-                Conditions::Lists { clauses: lists, .. } => {
-                    for &clause in lists.get(condition) {
-                        let from = clause as usize * width;
-                        let (Some(false_on), Some(known)) =
-                            (clauses.get_mut(from..from + width), known.get_mut(clause as usize))
-                        else {
-                            continue;
-                        };
-                        if !*known {
-                            *known = true;
-                            insert_first(false_on, rows);
-                            self.falsify(bound, clause as usize, view, (answers, asked), false_on);
-                        }
-                        set.iter_mut().zip(&*false_on).for_each(|(set, clause)| *set &= clause);
-                    }
-                }
+            set.copy_from_slice(all);
+            if !self.falsify(bound, clause, view, (answers, asked), set) {
+                continue;
             }
+            let from = *place as usize * wide;
+            if kept && let Some(kept) = clauses.get_mut(from..from + width) {
+                kept.copy_from_slice(set);
+            }
+            if !weights.is_empty() {
+                let from = clause * width;
+                then(counts, holds.get_mut(from..from + width).unwrap_or_default(), set, weights);
+            }
+        }
+        let mut then = |condition: usize, set: &[u64], weights: &[(u32, u64)]| {
             let from = condition * width;
-            then(counts, holds.get_mut(from..from + width).unwrap_or_default(), set, weights);
+            if let Some(set) = set.get(..width) {
+                then(counts, holds.get_mut(from..from + width).unwrap_or_default(), set, weights);
+            }
+        };
+        match wide {
+            1 => self.each_joined::<1>(clauses, all, &mut then),
+            2 => self.each_joined::<2>(clauses, all, &mut then),
+            4 => self.each_joined::<4>(clauses, all, &mut then),
+            8 => self.each_joined::<8>(clauses, all, &mut then),
+            16 => self.each_joined::<16>(clauses, all, &mut then),
+            _ => self.each_joined::<WIDEST>(clauses, all, &mut then),
         }
     }
 
-    /// Keeps in `set` the rows on which a clause is false.
+    /// The same for the joined conditions alone, by the sets of their clauses, of `WIDE` blocks each.
+    fn each_joined<const WIDE: usize>(
+        &self,
+        clauses: &[u64],
+        all: &[u64],
+        then: &mut impl FnMut(usize, &[u64], &[(u32, u64)]),
+    ) {
+        let (clauses, _) = clauses.as_chunks::<WIDE>();
+        let mut rows = [0; WIDE];
+        rows.iter_mut().zip(all).for_each(|(rows, all)| *rows = *all);
+        let mut start = 0;
+        for (joined, end) in self.joined.ends.iter().enumerate() {
+            let places = self.joined.items.get(start..*end as usize).unwrap_or_default();
+            start = *end as usize;
+            let mut set = rows;
+            let left = places.iter().all(|place| {
+                let Some(false_on) = clauses.get(*place as usize) else { return false };
+                let mut any = 0;
+                for (set, clause) in set.iter_mut().zip(false_on) {
+                    *set &= clause;
+                    any |= *set;
+                }
+                any != 0
+            });
+            if left {
+                let condition = self.places.len() + joined;
+                then(condition, &set, slice(&self.weights, &self.weight_ends, condition));
+            }
+        }
+    }
+
+    /// Keeps in `set` the rows on which a clause is false, and says whether there are any.
     #[inline]
     fn falsify(
         &self,
@@ -287,7 +324,7 @@ impl Link {
         view: &mut View,
         (answers, asked): (&mut [u64], &mut [bool]),
         set: &mut [u64],
-    ) {
+    ) -> bool {
         let (width, rows) = (set.len(), view.rows().len());
         for &literal in self.literals.get(clause) {
             let Some(&test) = self.tests.get(literal as usize) else { continue };
@@ -304,9 +341,61 @@ impl Link {
                 _ => view.meet(bound, test, false, set),
             }
             if set.iter().all(|block| *block == 0) {
-                return;
+                return false;
             }
         }
+        true
+    }
+}
+
+/// The joined conditions of a bucket, as they are found.
+struct Joined<'b> {
+    /// Per clause in how many conditions it stands.
+    listed: Vec<u32>,
+    places: Vec<u32>,
+    placed: usize,
+    lists: Lists,
+    of: Vec<u32>,
+    known: HashMap<&'b [u32], u32>,
+    clauses: Vec<u32>,
+}
+
+impl<'b> Joined<'b> {
+    fn new(bucket: &'b Bucket<u32>, clauses: usize) -> Self {
+        let mut listed = vec![0; clauses];
+        for clause in bucket.lookalikes.clauses() {
+            if let Some(listed) = listed.get_mut(*clause as usize) {
+                *listed += 1;
+            }
+        }
+        let places = vec![u32::MAX; clauses];
+        let (lists, of, known, clauses) = (Lists::default(), Vec::new(), HashMap::new(), Vec::new());
+        Self { listed, places, placed: 0, lists, of, known, clauses }
+    }
+
+    /// The number of a condition; a new one for one that was not there before.
+    #[allow(clippy::cast_possible_truncation)]
+    fn number(&mut self, condition: &'b [u32]) -> u32 {
+        let next = self.lists.len() as u32;
+        let number = *self.known.entry(condition).or_insert(next);
+        self.of.push(number);
+        if number == next {
+            self.clauses.clear();
+            self.clauses.extend_from_slice(condition);
+            let Self { listed, places, placed, clauses, .. } = self;
+            // What is false on few rows first: mostly nothing is left then.
+            clauses.sort_by_key(|clause| listed.get(*clause as usize).copied());
+            for clause in &mut *clauses {
+                let Some(place) = places.get_mut(*clause as usize) else { continue };
+                if *place == u32::MAX {
+                    *place = *placed as u32;
+                    *placed += 1;
+                }
+                *clause = *place;
+            }
+            self.lists.push(self.clauses.iter().copied());
+        }
+        number
     }
 }
 

@@ -55,7 +55,8 @@ impl Serialize for RowObject<'_> {
     }
 }
 
-/// What a layer says: the strongest rules, and of their votes the first; all of them unless it was asked for fewer.
+/// What a layer says: the strongest rules, and of those who vote under them the first; all of them unless it was asked for
+/// fewer.
 struct LayerObject<'a> {
     model: &'a Model,
     layer: &'a LayerAudit,
@@ -64,11 +65,23 @@ struct LayerObject<'a> {
     lookalikes: Vec<Lookalike>,
 }
 
+/// A training row that votes under a rule, once or several times.
 #[derive(serde::Serialize)]
 struct Lookalike {
     row: u32,
     rule: usize,
     origin: &'static str,
+    votes: usize,
+}
+
+/// What was seen of a rule.
+#[derive(Default, Clone)]
+struct Counted {
+    votes: usize,
+    /// Training rows, the last one, and its place in the list where it is listed.
+    rows: usize,
+    last: Option<(u32, Origin)>,
+    place: Option<usize>,
 }
 
 impl<'a> LayerObject<'a> {
@@ -77,20 +90,29 @@ impl<'a> LayerObject<'a> {
             groups(layer, model).iter().take(shown.rules).map(|group| group.rule).collect();
         kept.sort_unstable();
         kept.dedup();
-        let mut counted = vec![0_usize; layer.rules.len()];
-        let mut lookalikes = Vec::new();
+        let mut counted = vec![Counted::default(); layer.rules.len()];
+        let mut lookalikes: Vec<Lookalike> = Vec::new();
         for vote in &layer.votes {
-            let count = counted.get_mut(vote.rule as usize).map_or(0, |count| {
-                *count += 1;
-                *count
-            });
+            let Some(of_rule) = counted.get_mut(vote.rule as usize) else { continue };
+            of_rule.votes += 1;
+            // A training row's votes come one after another.
+            if of_rule.last == Some((vote.row, vote.origin)) {
+                if let Some(listed) = of_rule.place.and_then(|place| lookalikes.get_mut(place)) {
+                    listed.votes += 1;
+                }
+                continue;
+            }
+            of_rule.last = Some((vote.row, vote.origin));
+            of_rule.rows += 1;
+            of_rule.place = None;
             let Ok(rule) = kept.binary_search(&(vote.rule as usize)) else { continue };
-            if count <= shown.lookalikes {
+            if of_rule.rows <= shown.lookalikes {
+                of_rule.place = Some(lookalikes.len());
                 let origin = if vote.origin == Origin::Core { "c" } else { "n" };
-                lookalikes.push(Lookalike { row: vote.row, rule, origin });
+                lookalikes.push(Lookalike { row: vote.row, rule, origin, votes: 1 });
             }
         }
-        let rule = |place: &usize| Some((layer.rules.get(*place)?, *counted.get(*place)?));
+        let rule = |place: &usize| Some((layer.rules.get(*place)?, counted.get(*place)?.votes));
         Self { model, layer, rules: kept.iter().filter_map(rule).collect(), lookalikes }
     }
 }

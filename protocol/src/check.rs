@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use snake::{Bucket, Comparison, FeatureKind, Literal, Measure, Origin, Schema, Test};
+use snake::{Bucket, Comparison, Conditions, FeatureKind, Literal, Measure, Origin, Schema, Test, Training};
 use spec::DataSpec;
 
 use crate::unit::Unit;
@@ -16,6 +16,7 @@ use crate::unit::Unit;
 pub struct ReportRules<'a> {
     schema: &'a Schema,
     noise: f64,
+    most_votes: u32,
     path_literal: Option<Literal>,
     ordinals: &'a [u64],
     classes: &'a [u32],
@@ -106,6 +107,11 @@ pub enum ReportFault {
         "bucket {bucket}, member {member}: a member of a bucket of several classes votes by clauses, at least one"
     )]
     NoClause { bucket: usize, member: usize },
+    #[error(
+        "bucket {bucket}, member {member}: clause {clause} does not vote as training has it: clauses ascending, each a \
+         condition and at most {most} times, then at most one condition of those that are joined"
+    )]
+    Votes { bucket: usize, member: usize, clause: u32, most: u32 },
     #[error("bucket {bucket}: all its members are of one class, so it has no clauses")]
     OneClassClauses { bucket: usize },
     #[error(
@@ -158,7 +164,9 @@ impl<'a> ReportRules<'a> {
             return Err(UnitError::Rows { unit, given: ordinals.len(), rows: shard.rows });
         }
         let path_literal = spec.path_literal(unit.path);
-        Ok(Self { schema: &spec.schema, noise: spec.training.noise, path_literal, ordinals, classes })
+        let Training { noise, .. } = spec.training;
+        let most_votes = spec.training.most_votes();
+        Ok(Self { schema: &spec.schema, noise, most_votes, path_literal, ordinals, classes })
     }
 
     fn class(&self, row: usize) -> Option<u32> {
@@ -317,6 +325,36 @@ fn check_members(
     Ok(rows)
 }
 
+/// The first clause that stands where training puts none (clauses ascending, then those that are joined), or more often: else a peer could give its layer as much weight
+/// as it likes.
+fn odd_vote(votes: Conditions<'_>, most: u32) -> Option<u32> {
+    let mut last: Option<(u32, u32)> = None;
+    let mut joined = false;
+    for condition in votes {
+        match *condition {
+            [] => {}
+            [clause, ..] if joined => return Some(clause),
+            [clause] => {
+                let times = match last {
+                    // What is joined may be one clause.
+                    Some((before, _)) if before > clause => {
+                        joined = true;
+                        1
+                    }
+                    Some((before, times)) if before == clause => times + 1,
+                    _ => 1,
+                };
+                if times > most {
+                    return Some(clause);
+                }
+                last = Some((clause, times));
+            }
+            [..] => joined = true,
+        }
+    }
+    None
+}
+
 fn check_votes(
     rules: &ReportRules<'_>,
     index: usize,
@@ -342,7 +380,7 @@ fn check_votes(
         }
         voters += usize::from(votes.len() > 0);
         let class = rules.class(*row);
-        for clause in votes.flatten() {
+        for clause in votes.clone().flatten() {
             let known = usize::try_from(*clause).ok().and_then(|clause| class_of.get_mut(clause));
             let Some(listed) = known else {
                 return Err(ReportFault::NoSuchClause { bucket: index, member, clause: *clause });
@@ -351,6 +389,9 @@ fn check_votes(
                 return Err(ReportFault::TwoClasses { bucket: index, member, clause: *clause });
             }
             *listed = class;
+        }
+        if let Some(clause) = odd_vote(votes, rules.most_votes) {
+            return Err(ReportFault::Votes { bucket: index, member, clause, most: rules.most_votes });
         }
     }
     if !several && voters == 0 {

@@ -64,13 +64,14 @@ pub const REPORT_BYTES: u64 = 256 * 1024 * 1024;
 /// How large a report of a path may be.
 ///
 /// **Bytes**: 64 KiB for the path, and per row 1 KiB and, for each of up to four text columns, 4 KiB more; never above
-/// [`REPORT_BYTES`]. A literal over a number takes 15 bytes, and training took 22 bytes a row on Adult and 64 on random
-/// numbers. But one literal may quote a whole cell: random texts of 2,000 characters took 2,259 bytes a row, and five rows
-/// of 30 such columns 815. A bound without the allowances for text columns and for small shards would refuse honest
+/// [`REPORT_BYTES`]. A literal over a number takes 15 bytes, and training took 22 bytes a row on Adult (with the defaults
+/// 77) and 64 on random numbers. But one literal may quote a whole cell: random texts of 2,000 characters took 2,259 bytes
+/// a row, and five rows of 30 such columns 815. A bound without the allowances for text columns and for small shards would refuse honest
 /// reports, and then no run over such data could end.
 ///
-/// **Memory**: four times the bytes. Buckets in memory take about twenty times their report (Adult: 400 bytes a row),
-/// which is far below this because honest reports are far below their limit; a report made to unfold is stopped.
+/// **Memory**: four times the bytes, which is far above what honest reports need (a vote is a byte or two and counts as
+/// eight; nearly all of a report is votes, members and literals of 24 bytes); a report made to unfold is stopped. Volunteers
+/// decode what they report, within the same limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportLimits {
     /// Bytes of the report, uncompressed.

@@ -32,10 +32,11 @@ use crate::unit::Unit;
 const FORMAT: u64 = 1;
 const DOMAIN: &str = "opendipaco report content v1";
 
-/// What an entry of lookalikes takes in memory, and what a condition or a clause in it, in bytes: a list may have twice
-/// the room that it needs.
-const LOOKALIKE: usize = 2 * size_of::<(u32, usize)>();
-const VOTE: usize = 2 * (size_of::<u32>() + size_of::<usize>());
+/// What an entry of lookalikes takes in memory, what a clause in it does, and what the end of a condition does that is not one
+/// clause, in bytes: a list may have twice the room that it needs.
+const LOOKALIKE: usize = 2 * size_of::<u32>();
+const VOTE: usize = 2 * size_of::<u32>();
+const BORDER: usize = 2 * size_of::<u32>();
 
 /// What an allocation takes besides what is in it, in bytes.
 const HEAP: usize = 16;
@@ -331,10 +332,11 @@ fn decode_bucket(reader: &mut Reader<'_>, literals: &[Literal]) -> Result<Bucket
         return Err(Wrong::Form);
     }
     let mut lookalikes = Lookalikes::new();
+    let mut borders = false;
     for position in 0..count {
         reader.charge(LOOKALIKE)?;
         lookalikes.begin(u32::try_from(position).map_err(|_| Wrong::Form)?);
-        decode_votes(reader, &mut lookalikes)?;
+        decode_votes(reader, &mut lookalikes, &mut borders)?;
     }
     Ok(Bucket { condition, members, origins, clauses, lookalikes })
 }
@@ -352,10 +354,14 @@ fn decode_ordinals(reader: &mut Reader<'_>) -> Result<Vec<u64>, Wrong> {
     Ok(ordinals)
 }
 
-fn decode_votes(reader: &mut Reader<'_>, lookalikes: &mut Lookalikes) -> Result<(), Wrong> {
+/// `borders`: whether the end of every condition is kept, as it is from the first empty one on.
+fn decode_votes(
+    reader: &mut Reader<'_>,
+    lookalikes: &mut Lookalikes,
+    borders: &mut bool,
+) -> Result<(), Wrong> {
     let mut vote = Vec::new();
     for _ in 0..reader.array()? {
-        reader.charge(VOTE)?;
         vote.clear();
         match reader.item()? {
             Item::Unsigned(clause) => vote.push(u32::try_from(clause).map_err(|_| Wrong::Form)?),
@@ -367,6 +373,12 @@ fn decode_votes(reader: &mut Reader<'_>, lookalikes: &mut Lookalikes) -> Result<
             }
             Item::Null => return Err(Wrong::Form),
         }
+        if vote.is_empty() && !*borders {
+            *borders = true;
+            reader.charge(lookalikes.conditions().saturating_mul(BORDER))?;
+        }
+        // One byte of the report makes one condition at least, so a condition costs something whatever is in it.
+        reader.charge(VOTE + if *borders { BORDER } else { 0 })?;
         lookalikes.push(&vote);
     }
     Ok(())

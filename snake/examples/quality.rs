@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p snake --example quality -- DATA... [layers=25] [group=5] [lookahead=15] [noise=1] \
-//!     [bucket=250] [slice=20000] [profile=balanced] [seed=1] [most=25000]
+//!     [bucket=250] [slice=50000] [profile=balanced] [seed=1] [most=25000]
 //! ```
 //!
 //! `DATA` is `TRAIN.csv[.gz][,TEST.csv[.gz]]:TARGET`; without a test file a fifth of the rows is held out, and only

@@ -180,7 +180,11 @@ fn survey(
         names: None,
         prefix: &[],
         // How much noise others add, and what they mean by its share, is theirs.
-        noise: ours.and_then(|_| model.head.config.get("noise")?.as_f64()),
+        noise: ours.and_then(|ours| {
+            // Said twice: what is less binds.
+            let said = [ours.pointer("/training/noise"), model.head.config.get("noise")];
+            said.into_iter().flatten().filter_map(serde_json::Value::as_f64).min_by(f64::total_cmp)
+        }),
         paths,
     };
     let _ = check::invariants(ground, &local, &mut found);

@@ -9,6 +9,9 @@ use crate::model::Model;
 use crate::readable::and_parts;
 use crate::schema::Label;
 
+/// Clauses in lists of votes that are looked through for rules that say something new.
+const STEPS: usize = 200_000_000;
+
 /// What a model consists of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Overview {
@@ -265,10 +268,14 @@ impl Largest {
     fn distinct(self, model: &Model) -> Vec<LargeClause> {
         let mut told = vec![false; model.targets.len()];
         let mut largest: Vec<LargeClause> = Vec::new();
+        let mut steps = STEPS;
         for (Reverse(members), layer, bucket, clause) in self.clauses {
             if largest.len() >= self.wanted {
                 break;
             }
+            // A candidate costs a walk through its bucket, which may be as large as the model.
+            let Some(left) = steps.checked_sub(listed(model, layer, bucket)) else { break };
+            steps = left;
             let rows = listing(model, (layer, bucket, clause));
             let known = rows.iter().filter(|row| told.get(**row as usize).is_some_and(|told| *told)).count();
             if known * 2 > rows.len() {
@@ -284,6 +291,12 @@ impl Largest {
         }
         largest
     }
+}
+
+/// How many clauses the lookalikes of a bucket list.
+fn listed(model: &Model, layer: u32, bucket: u32) -> usize {
+    let bucket = model.layers.get(layer as usize).and_then(|layer| layer.get(bucket as usize));
+    bucket.map_or(0, |bucket| bucket.lookalikes.clauses().len())
 }
 
 /// The members that list a clause.

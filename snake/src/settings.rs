@@ -24,6 +24,11 @@ pub struct Training {
     pub seed: u64,
 }
 
+/// Candidates per literal for every clause that a member has at least, and the most clauses that are asked for this
+/// way: a model's size is bounded whatever the lookahead.
+const LOOKAHEAD_PER_ROUND: u32 = 5;
+const MOST_ROUNDS: u32 = 5;
+
 /// A setting that can't be trained with.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SettingsError {
@@ -51,6 +56,21 @@ impl Training {
     #[must_use]
     pub fn new(profile: Profile, seed: u64) -> Self {
         Self { layers: 5, bucket: 250, slice: 50_000, noise: 1.0, profile, lookahead: 15, seed }
+    }
+
+    /// How often clauses are built for every member of a bucket of several classes, at least: a fifth of the lookahead, 1
+    /// to 5 times. It grows with the lookahead, the one setting that says how much work a vote is worth: so a quick
+    /// training stays quick.
+    #[must_use]
+    pub fn rounds(&self) -> u32 {
+        (self.lookahead / LOOKAHEAD_PER_ROUND).clamp(1, MOST_ROUNDS)
+    }
+
+    /// How often a clause votes that reaches all members of its class, and one that reaches a part of them in proportion. It
+    /// grows with the lookahead too: each vote takes room in the model.
+    #[must_use]
+    pub fn most_votes(&self) -> u32 {
+        2 * self.rounds() - 1
     }
 
     /// Whether every setting is in its range.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use protocol::{ContentHash, Identity, ReportLimits, Unit, content_hash, encode_report};
+use protocol::{ContentHash, Identity, ReportLimits, Unit, content_hash, decode_report, encode_report};
 use snake::{Cancel, Prepared, TrainError};
 use spec::{Finding, ShardError, ShardStore, StoreCounters, train_unit_of};
 use tokio::sync::mpsc;
@@ -141,11 +141,9 @@ impl Workshop {
         })?;
         let report = encode_report(&buckets).map_err(|error| Outcome::Failed(error.to_string()))?;
         // A report that no coordinator takes is said here, not lost there.
-        let limit = ReportLimits::for_path(&spec.schema, rows).bytes;
-        if report.len() as u64 > limit {
-            let size = report.len();
-            let text = format!("its report has {size} bytes, and one of {rows} rows may have {limit}");
-            return Err(Outcome::Failed(text));
+        let limits = ReportLimits::for_path(&spec.schema, rows);
+        if let Err(error) = decode_report(&report, limits) {
+            return Err(Outcome::Failed(format!("no coordinator would take its report: {error}")));
         }
         let content = content_hash(&fingerprint, job.unit, &report);
         let (bytes, seconds) = (report.len() as u64, start.elapsed().as_secs_f64());

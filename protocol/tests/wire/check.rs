@@ -50,6 +50,18 @@ broken! {
     the_same_condition: |b| b[1].condition = b[0].condition.clone() => ReportFault::SameCondition { bucket: 1, first: 0 },
     null_with_paths: |b| b[1].condition = None => ReportFault::NoCondition { bucket: 1 },
     an_empty_condition: |b| b[1].condition = Some(vec![]) => ReportFault::EmptyCondition { bucket: 1 },
+    a_clause_that_votes_twice: |b| {
+        b[1].lookalikes.edit(|lists| {
+            let again = lists[0].1[0].clone();
+            lists[0].1.insert(0, again);
+        });
+    } => ReportFault::Votes { bucket: 1, member: 0, most: 1, .. },
+    more_after_what_is_joined: |b| {
+        b[1].lookalikes.edit(|lists| {
+            let clause = lists[0].1[0][0];
+            lists[0].1 = vec![vec![clause, clause], vec![clause]];
+        });
+    } => ReportFault::Votes { bucket: 1, member: 0, .. },
     no_path_literal: |b| b[0].condition = Some(vec![number(1, 1.5, true)]) => ReportFault::PathLiteral { bucket: 0 },
     the_literal_of_another_path: |b| {
         b[0].condition.as_mut().unwrap()[0].test = Test::Text(snake::TextTest::Equals, "1".into());

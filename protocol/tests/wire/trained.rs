@@ -23,9 +23,13 @@ struct Case {
     profile: Profile,
     slice: u32,
     routed: bool,
+    noise: f64,
+    lookahead: u32,
+    /// Whether the first column says the class, but for a row in a hundred.
+    learnable: bool,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 9] = [
     Case { name: "five rows", rows: 5, numbers: 30, texts: 0, length: 0, classes: 2, ..PLAIN },
     Case {
         name: "five rows of long texts",
@@ -41,6 +45,8 @@ const CASES: [Case; 7] = [
     Case { name: "long texts", rows: 400, numbers: 0, texts: 4, length: 2000, classes: 2, ..PLAIN },
     Case { name: "distances", rows: 400, texts: 4, length: 500, profile: Profile::Linguistic, ..PLAIN },
     Case { name: "one class", rows: 50, classes: 1, ..PLAIN },
+    Case { name: "defaults", rows: 4000, learnable: true, lookahead: 15, ..PLAIN },
+    Case { name: "many votes", rows: 4000, learnable: true, lookahead: 25, noise: 3.0, ..PLAIN },
 ];
 
 const PLAIN: Case = Case {
@@ -53,6 +59,9 @@ const PLAIN: Case = Case {
     profile: Profile::Balanced,
     slice: 20_000,
     routed: false,
+    noise: 1.0,
+    lookahead: 5,
+    learnable: false,
 };
 
 impl Case {
@@ -75,9 +84,9 @@ impl Case {
                 layers: 1,
                 bucket: 50,
                 slice: self.slice,
-                noise: 1.0,
+                noise: self.noise,
                 profile: self.profile,
-                lookahead: 5,
+                lookahead: self.lookahead,
                 seed: 0,
             },
             shards: vec![shard(self.rows), shard(self.rows)],
@@ -91,15 +100,18 @@ impl Case {
         let mut random = UnitSeed { layer: 1, ..seed }.node(&[]);
         let mut builder = TableBuilder::new(Arc::new(spec.schema.clone()));
         for row in 0..self.rows {
-            let numbers: Vec<f64> = (0..self.numbers).map(|_| random.below(1000) as f64 / 8.0).collect();
+            let mut numbers: Vec<f64> = (0..self.numbers).map(|_| random.below(1000) as f64 / 8.0).collect();
             let mut text =
                 || (0..self.length).map(|_| char::from(b'a' + random.below(26) as u8)).collect::<String>();
             let texts: Vec<String> = (0..self.texts).map(|_| text()).collect();
-            let numbers = numbers.iter().map(|x| Cell::Number(*x));
-            let cells: Vec<Cell<'_>> = numbers.chain(texts.iter().map(|text| Cell::Text(text))).collect();
             // The first rows have a class each, so that no case has fewer by chance.
             let class =
                 if row < u64::from(self.classes) { row } else { random.below(self.classes as usize) as u64 };
+            if self.learnable && random.below(100) > 0 {
+                numbers[0] += class as f64 * 1000.0;
+            }
+            let numbers = numbers.iter().map(|x| Cell::Number(*x));
+            let cells: Vec<Cell<'_>> = numbers.chain(texts.iter().map(|text| Cell::Text(text))).collect();
             let class = u32::try_from(class).unwrap();
             builder.push(row * 2, &cells, TargetValue::Class(class)).unwrap();
         }

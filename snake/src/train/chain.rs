@@ -67,8 +67,8 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// A condition and the rows that satisfy it (none without a literal): at least `bucket`, and no more than twice as many unless they are
-    /// all of one class or no literal was found that keeps enough.
+    /// A condition and the rows that satisfy it (none without a literal): at least `bucket`, and no more than twice as many
+    /// unless they are all of one class or no literal was found that keeps enough.
     fn condition(
         &mut self,
         rows: &[u32],

@@ -18,30 +18,11 @@ use crate::bits;
 use crate::cancel::Cancel;
 use crate::literal::Clause;
 use crate::lookalikes::Lookalikes;
+use crate::settings::Training;
 use crate::stream::Stream;
 
 /// Where the target is a number: one in this many members, on either side, counts as near.
 const NEAR: usize = 10;
-
-/// Candidates per literal for every clause that a member has at least, and the most clauses that are asked for this
-/// way: a model's size is bounded whatever the lookahead.
-const LOOKAHEAD_PER_CLAUSE: u32 = 5;
-const MOST_CLAUSES: u32 = 5;
-
-/// How often clauses are built for every member of a bucket of several classes at least. A clause that comes up again
-/// counts and is left out.
-///
-/// It grows with the lookahead, the one setting that says how much work a clause is worth: so a quick training stays
-/// quick.
-fn least_clauses(lookahead: u32) -> u32 {
-    (lookahead / LOOKAHEAD_PER_CLAUSE).clamp(1, MOST_CLAUSES)
-}
-
-/// How often a clause votes that reaches all members of its class, and one that reaches a part of them in proportion. It
-/// grows with the lookahead too: each vote takes room in the model.
-fn most_votes(lookahead: u32) -> u32 {
-    2 * least_clauses(lookahead) - 1
-}
 
 /// Up to this many classes, members are sorted by counting them.
 const FEW_CLASSES: usize = 16;
@@ -59,7 +40,7 @@ pub(super) struct Votes {
 pub(super) struct Workshop<'a> {
     prepared: &'a Prepared,
     cancel: &'a Cancel,
-    lookahead: u32,
+    training: &'a Training,
     pub(super) quotes: Quotes,
     local: Local<'a>,
     /// (class, member, row), sorted: a place in this list is what the sets hold, so that the members of a class are
@@ -74,8 +55,6 @@ pub(super) struct Workshop<'a> {
     have: Vec<u32>,
     known: Known,
     conditions: Conditions,
-    /// Votes of a clause that reaches all members of its class.
-    most_votes: u32,
     clause: Draftsman,
 }
 
@@ -176,12 +155,12 @@ impl Drop for Workshop<'_> {
 }
 
 impl<'a> Workshop<'a> {
-    pub(super) fn new(prepared: &'a Prepared, lookahead: u32, cancel: &'a Cancel) -> Self {
+    pub(super) fn new(prepared: &'a Prepared, training: &'a Training, cancel: &'a Cancel) -> Self {
         let (local, quotes) = Local::new(prepared, prepared.rooms().take());
         Self {
             prepared,
             cancel,
-            lookahead,
+            training,
             quotes,
             local,
             by_class: Vec::new(),
@@ -192,7 +171,6 @@ impl<'a> Workshop<'a> {
             have: Vec::new(),
             known: Known::default(),
             conditions: Conditions::default(),
-            most_votes: most_votes(lookahead),
             clause: Draftsman::default(),
         }
     }
@@ -232,7 +210,7 @@ impl<'a> Workshop<'a> {
     /// Round after round, each until a clause was built once more for every member of the class.
     fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
         self.known.clear();
-        for least in 1..=least_clauses(self.lookahead) {
+        for least in 1..=self.training.rounds() {
             clear(&mut self.open, self.own.len());
             for place in bits::members(&self.own).filter(|&place| self.have[place] < least) {
                 bits::insert(&mut self.open, place);
@@ -265,7 +243,7 @@ impl<'a> Workshop<'a> {
                 self.clause.drafts.iter().map(|draft| draft.literal(self.prepared, quotes)).collect()
             });
             let consequence = bits::members(&self.clause.consequence).map(|place| self.by_class[place].1);
-            self.conditions.add(class, self.most_votes, consequence);
+            self.conditions.add(class, self.training.most_votes(), consequence);
         }
         Ok(())
     }
@@ -300,7 +278,7 @@ impl<'a> Workshop<'a> {
             // Of the two drafts the one at `at` may be written over, the other one is the best so far.
             let mut highest: Option<u64> = None;
             let mut at = 0;
-            for _ in 0..self.lookahead {
+            for _ in 0..self.training.lookahead {
                 check(self.cancel)?;
                 let Some(opposed) = bits::nth(&clause.uncovered, &clause.sums, stream.below(left)) else {
                     break;

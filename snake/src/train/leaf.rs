@@ -34,7 +34,7 @@ pub(super) fn train_leaf(leaf: &Leaf<'_>, rows: Vec<u32>) -> Result<UnitBuckets,
         .par_iter()
         .enumerate()
         .map_init(
-            || Workshop::new(prepared, training.lookahead, cancel),
+            || Workshop::new(prepared, training, cancel),
             |workshop, (index, link)| leaf.bucket(link, index, workshop),
         )
         .collect();

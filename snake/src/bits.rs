@@ -16,14 +16,6 @@ pub(crate) fn insert(set: &mut [u64], member: usize) {
     set[member / 64] |= 1 << (member % 64);
 }
 
-/// Puts the first `n` in; nothing else is taken out or put in.
-pub(crate) fn insert_first(set: &mut [u64], n: usize) {
-    for (index, block) in set.iter_mut().enumerate().take(words(n)) {
-        let here = n - index * 64;
-        *block |= if here < 64 { (1 << here) - 1 } else { !0 };
-    }
-}
-
 /// Blocks that are worked on together: lengths that are a multiple of it leave no remainder to a loop.
 pub(crate) const LANE: usize = 4;
 
@@ -32,7 +24,7 @@ pub(crate) const fn whole_lanes(n: usize) -> usize {
     n.div_ceil(64 * LANE) * LANE
 }
 
-/// Puts the members of a range in.
+/// Puts the members of a range in; nothing else is taken out or put in.
 pub(crate) fn insert_range(set: &mut [u64], range: Range<usize>) {
     if range.is_empty() {
         return;

@@ -269,14 +269,16 @@ impl Largest {
         let mut told = vec![false; model.targets.len()];
         let mut largest: Vec<LargeClause> = Vec::new();
         let mut steps = STEPS;
-        for (Reverse(members), layer, bucket, clause) in self.clauses {
+        for (Reverse(members), layer, place, clause) in self.clauses {
             if largest.len() >= self.wanted {
                 break;
             }
+            let bucket = model.layers.get(layer as usize).and_then(|layer| layer.get(place as usize));
+            let Some(bucket) = bucket else { continue };
             // A candidate costs a walk through its bucket, which may be as large as the model.
-            let Some(left) = steps.checked_sub(listed(model, layer, bucket)) else { break };
+            let Some(left) = steps.checked_sub(bucket.lookalikes.clauses().len()) else { break };
             steps = left;
-            let rows = listing(model, (layer, bucket, clause));
+            let rows = listing(bucket, clause);
             let known = rows.iter().filter(|row| told.get(**row as usize).is_some_and(|told| *told)).count();
             if known * 2 > rows.len() {
                 continue;
@@ -287,22 +289,14 @@ impl Largest {
                 }
             }
             let targets = targets(model, &rows);
-            largest.push(LargeClause { layer, bucket, clause, members, targets });
+            largest.push(LargeClause { layer, bucket: place, clause, members, targets });
         }
         largest
     }
 }
 
-/// How many clauses the lookalikes of a bucket list.
-fn listed(model: &Model, layer: u32, bucket: u32) -> usize {
-    let bucket = model.layers.get(layer as usize).and_then(|layer| layer.get(bucket as usize));
-    bucket.map_or(0, |bucket| bucket.lookalikes.clauses().len())
-}
-
 /// The members that list a clause.
-fn listing(model: &Model, (layer, bucket, clause): (u32, u32, u32)) -> Vec<u32> {
-    let bucket = model.layers.get(layer as usize).and_then(|layer| layer.get(bucket as usize));
-    let Some(bucket) = bucket else { return Vec::new() };
+fn listing(bucket: &Bucket<u32>, clause: u32) -> Vec<u32> {
     bucket
         .lookalikes
         .iter()

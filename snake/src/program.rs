@@ -368,7 +368,7 @@ fn compact(rows: &mut Vec<u32>, mut keep: impl FnMut(u32) -> bool) {
 mod tests {
     use super::*;
     use crate::batch::RowBatchBuilder;
-    use crate::bits::{insert_first, members, words};
+    use crate::bits::{insert_range, members, words};
     use crate::schema::Feature;
     use crate::value::Value;
 
@@ -429,7 +429,7 @@ mod tests {
                 view.look_at(all.iter().copied());
                 for wanted in [true, false] {
                     let mut set = vec![0; words(all.len())];
-                    insert_first(&mut set, all.len());
+                    insert_range(&mut set, 0..all.len());
                     view.meet(&bound, id, wanted, &mut set);
                     let expected: Vec<usize> =
                         (0..all.len()).filter(|place| holds(&all[*place]) == wanted).collect();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::iter::repeat_n;
 
 use super::Lookalike;
-use crate::bits::{insert_first, members, words};
+use crate::bits::{insert_range, members, words};
 use crate::bucket::Bucket;
 use crate::program::{Ask, Bound, Tests, View};
 
@@ -247,7 +247,7 @@ impl Link {
         let wide = width.next_power_of_two();
         renew(clauses, self.placed * wide);
         renew(all, width);
-        insert_first(all, rows);
+        insert_range(all, 0..rows);
         renew(set, width);
         for (clause, place) in self.places.iter().enumerate() {
             let weights = slice(&self.weights, &self.weight_ends, clause);
@@ -333,7 +333,7 @@ impl Link {
                 (Some(asked), Some(false_on)) => {
                     if !*asked {
                         *asked = true;
-                        insert_first(false_on, rows);
+                        insert_range(false_on, 0..rows);
                         view.meet(bound, test, false, false_on);
                     }
                     set.iter_mut().zip(&*false_on).for_each(|(set, answer)| *set &= answer);

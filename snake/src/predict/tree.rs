@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::bits::{insert_first, members, words};
+use crate::bits::{insert_range, members, words};
 use crate::program::{Ask, Bound, Tests, View};
 
 /// Groups within groups; deeper ones are asked as they stand. The divide makes at most 64.
@@ -131,7 +131,7 @@ fn steps_walk(
     let mut view = walk.views.pop().unwrap_or_default();
     view.look_at(rows);
     let mut left = vec![0; words(view.rows().len())];
-    insert_first(&mut left, view.rows().len());
+    insert_range(&mut left, 0..view.rows().len());
     let mut count = view.rows().len();
     let mut set = Vec::with_capacity(left.len());
     let mut chosen = Vec::new();
@@ -144,7 +144,7 @@ fn steps_walk(
             view.look_at(chosen.iter().copied());
             left.truncate(words(count));
             left.fill(0);
-            insert_first(&mut left, count);
+            insert_range(&mut left, 0..count);
         }
         set.clear();
         set.extend_from_slice(&left);

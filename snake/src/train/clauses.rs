@@ -8,7 +8,7 @@
 //! Since a clause is an OR, its truth on the whole bucket is the union of its literals' sets, and what stands in the
 //! bucket about it is read off these sets: nothing is assumed.
 
-use super::conditions::Conditions;
+use super::conditions::Consequences;
 use super::draft::{Draft, check};
 use super::error::TrainError;
 use super::local::Local;
@@ -54,7 +54,7 @@ pub(super) struct Workshop<'a> {
     /// By place in `by_class`, how many clauses were built for a member.
     have: Vec<u32>,
     known: Known,
-    conditions: Conditions,
+    consequences: Consequences,
     clause: Draftsman,
 }
 
@@ -170,7 +170,7 @@ impl<'a> Workshop<'a> {
             open_sums: Vec::new(),
             have: Vec::new(),
             known: Known::default(),
-            conditions: Conditions::default(),
+            consequences: Consequences::default(),
             clause: Draftsman::default(),
         }
     }
@@ -189,7 +189,7 @@ impl<'a> Workshop<'a> {
         let members = self.by_class.len();
         let words = bits::whole_lanes(members);
         let mut votes = Votes::default();
-        self.conditions.clear();
+        self.consequences.clear();
         self.have.clear();
         self.have.resize(members, 0);
         let mut from = 0;
@@ -200,28 +200,38 @@ impl<'a> Workshop<'a> {
             bits::insert_range(&mut self.own, from..to);
             bits::insert_range(&mut self.others, 0..from);
             bits::insert_range(&mut self.others, to..members);
-            self.clauses_of_class(&mut votes, stream)?;
+            self.clauses_of_class(to - from, &mut votes, stream)?;
             from = to;
         }
-        votes.lookalikes = self.conditions.lookalikes(members);
+        votes.lookalikes = self.consequences.lookalikes(members);
         Ok(votes)
     }
 
     /// Round after round, each until a clause was built once more for every member of the class.
-    fn clauses_of_class(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
+    /// `class` is how many members it has.
+    fn clauses_of_class(
+        &mut self,
+        class: usize,
+        votes: &mut Votes,
+        stream: &mut Stream,
+    ) -> Result<(), TrainError> {
         self.known.clear();
         for least in 1..=self.training.rounds() {
             clear(&mut self.open, self.own.len());
             for place in bits::members(&self.own).filter(|&place| self.have[place] < least) {
                 bits::insert(&mut self.open, place);
             }
-            self.clauses_of_open(votes, stream)?;
+            self.clauses_of_open(class, votes, stream)?;
         }
         Ok(())
     }
 
-    fn clauses_of_open(&mut self, votes: &mut Votes, stream: &mut Stream) -> Result<(), TrainError> {
-        let class = bits::members(&self.own).count();
+    fn clauses_of_open(
+        &mut self,
+        class: usize,
+        votes: &mut Votes,
+        stream: &mut Stream,
+    ) -> Result<(), TrainError> {
         // Of this round none can come up again: its members are open no more.
         let earlier = self.known.len();
         self.open_sums.resize(self.open.len(), 0);
@@ -243,7 +253,7 @@ impl<'a> Workshop<'a> {
                 self.clause.drafts.iter().map(|draft| draft.literal(self.prepared, quotes)).collect()
             });
             let consequence = bits::members(&self.clause.consequence).map(|place| self.by_class[place].1);
-            self.conditions.add(class, self.training.most_votes(), consequence);
+            self.consequences.add(class, self.training.most_votes(), consequence);
         }
         Ok(())
     }

@@ -15,34 +15,34 @@ const NEARLY: (u32, u32) = (2, 3);
 
 /// The clauses of a bucket and whom they reach; the room is used again.
 #[derive(Debug, Default)]
-pub(super) struct Conditions {
+pub(super) struct Consequences {
     /// (member, clause): the clauses that each member makes false. Clauses come in ascending order.
-    consequences: Vec<(u32, u32)>,
+    pairs: Vec<(u32, u32)>,
     /// Per clause how many members it reaches, and how many votes a condition of it has.
     reaches: Vec<u32>,
     votes: Vec<u32>,
-    /// The clauses of the consequences by member, and where each member's end.
+    /// The clauses of the pairs by member, and where each member's end.
     dealt: Vec<u32>,
     ends: Vec<u32>,
     joined: Vec<u32>,
     lookalikes: Lookalikes,
 }
 
-impl Conditions {
+impl Consequences {
     pub(super) fn clear(&mut self) {
-        self.consequences.clear();
+        self.pairs.clear();
         self.reaches.clear();
         self.votes.clear();
     }
 
-    /// Adds the next clause; returns its position. `class` is the number of members of its class, a clause that reaches all
+    /// Adds the next clause. `class` is the number of members of its class, a clause that reaches all
     /// of them votes `most` times.
     #[allow(clippy::cast_possible_truncation)] // a few clauses per member at most, and memory ends before
     pub(super) fn add(&mut self, class: usize, most: u32, consequence: impl Iterator<Item = u32>) {
         let clause = self.reaches.len() as u32;
-        let before = self.consequences.len();
-        self.consequences.extend(consequence.map(|member| (member, clause)));
-        let reach = self.consequences.len() - before;
+        let before = self.pairs.len();
+        self.pairs.extend(consequence.map(|member| (member, clause)));
+        let reach = self.pairs.len() - before;
         self.reaches.push(reach as u32);
         // Never more votes than members: where classes are small, as numbers to be estimated are, reaching one of two says
         // little.
@@ -82,15 +82,15 @@ impl Conditions {
     fn deal(&mut self, members: usize) {
         self.ends.clear();
         self.ends.resize(members + 1, 0);
-        for &(member, _) in &self.consequences {
+        for &(member, _) in &self.pairs {
             self.ends[member as usize + 1] += 1;
         }
         for member in 0..members {
             self.ends[member + 1] += self.ends[member];
         }
         self.dealt.clear();
-        self.dealt.resize(self.consequences.len(), 0);
-        for &(member, clause) in &self.consequences {
+        self.dealt.resize(self.pairs.len(), 0);
+        for &(member, clause) in &self.pairs {
             let place = &mut self.ends[member as usize];
             self.dealt[*place as usize] = clause;
             *place += 1;
@@ -104,13 +104,13 @@ mod tests {
 
     /// The conditions of a bucket whose members are all of one class of `class` members.
     fn conditions(class: usize, most: u32, clauses: &[&[u32]]) -> Vec<Vec<Vec<u32>>> {
-        let mut conditions = Conditions::default();
+        let mut consequences = Consequences::default();
         // Room that was used before must not show.
-        conditions.add(class, most, 0..1);
-        conditions.lookalikes(1);
-        conditions.clear();
-        clauses.iter().for_each(|members| conditions.add(class, most, members.iter().copied()));
-        conditions.lookalikes(class).to_lists().into_iter().map(|entry| entry.1).collect()
+        consequences.add(class, most, 0..1);
+        consequences.lookalikes(1);
+        consequences.clear();
+        clauses.iter().for_each(|members| consequences.add(class, most, members.iter().copied()));
+        consequences.lookalikes(class).to_lists().into_iter().map(|entry| entry.1).collect()
     }
 
     #[test]

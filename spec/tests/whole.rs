@@ -223,7 +223,7 @@ fn the_bytes_of_a_model_are_pinned() {
     let bytes = fs::read(run.model(&run.store(4, None))).unwrap();
     assert_eq!(
         blake3::hash(&bytes).to_hex().as_str(),
-        "06ece93ade8ea765da060d2b4cdac4ec3df4518a36a0eace4651db684505710c"
+        "84cf2ba68dab227aede7b19a9fd863278a15c875a4b56a76d004bd4f68d10455"
     );
 }
 

@@ -258,7 +258,8 @@ impl<'a> Workshop<'a> {
         Ok(())
     }
 
-    /// ORs literals that are false on `target` together until every member of another class makes one true.
+    /// ORs literals that are false on `target` together until every member of another class makes one true. They are drawn
+    /// from a part of the features, anew for every clause (`subspace.rs`).
     ///
     /// Each is the best of `lookahead` by (members of other classes newly covered) x (members of the consequence
     /// kept): it should tell the classes apart and not only the two rows it was made from. Where the target is a number,
@@ -267,6 +268,7 @@ impl<'a> Workshop<'a> {
     /// everything.
     fn cover(&mut self, target: usize, stream: &mut Stream) -> Result<(), TrainError> {
         let (words, members) = (self.own.len(), self.by_class.len());
+        self.local.begin_clause(stream);
         let clause = &mut self.clause;
         clause.drafts.clear();
         clause.uncovered.clone_from(&self.others);

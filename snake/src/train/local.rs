@@ -6,10 +6,11 @@ use super::entries::Entries;
 use super::error::TrainError;
 use super::grams::{Grams, Shelf};
 use super::masks::Masks;
-use super::oppose::{conflict, oppose, oppose_in};
+use super::oppose::{conflict, oppose_among, oppose_in};
 use super::prepared::{FeatureView, Prepared};
 use super::quotes::Quotes;
 use super::room::Room;
+use super::subspace::Subspace;
 use crate::bits;
 use crate::cancel::Cancel;
 use crate::literal::TextTest;
@@ -35,6 +36,9 @@ pub(super) struct Local<'a> {
     codes: Vec<u32>,
     /// The features' weights as whole numbers, which add up the same in any order; in whole lanes.
     weights: Vec<u32>,
+    /// The features that the clause at hand is drawn from, and the weights again, those of the others 0.
+    subspace: Subspace,
+    weights_there: Vec<u32>,
     /// Per feature its axes, built when they are first needed.
     axes: Vec<Axis>,
     built: Vec<bool>,
@@ -55,6 +59,8 @@ impl<'a> Local<'a> {
             rows: Vec::new(),
             codes,
             weights: whole(prepared.weights()),
+            subspace: Subspace::default(),
+            weights_there: Vec::new(),
             axes,
             built: vec![false; count],
             masks,
@@ -100,7 +106,23 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// Sets `out` to a literal that is true on member `yes` and false on member `no`.
+    /// Turns to another clause: draws the features that its literals are about. Where the target is a number these are all: a
+    /// box around one value is no use without the features that it depends on.
+    pub(super) fn begin_clause(&mut self, stream: &mut Stream) {
+        let features = self.prepared.feature_count();
+        if self.prepared.numeric() {
+            self.subspace.fill(features);
+        } else {
+            self.subspace.draw(features, stream);
+        }
+        let weights = (0_u32..).zip(&self.weights);
+        let there = weights.map(|(feature, &weight)| if self.subspace.has(feature) { weight } else { 0 });
+        self.weights_there.clear();
+        self.weights_there.extend(there);
+    }
+
+    /// Sets `out` to a literal that is true on member `yes` and false on member `no`, about one of the features of the clause
+    /// at hand where one of these tells them apart.
     ///
     /// # Errors
     /// [`TrainError::Conflict`] when their rows have the same features.
@@ -115,11 +137,12 @@ impl<'a> Local<'a> {
         let rows = (self.rows[yes], self.rows[no]);
         let width = self.weights.len();
         if self.prepared.feature_count() > FEW {
-            *out = oppose(self.prepared, stream, rows.0, rows.1)?;
+            *out = oppose_among(self.prepared, |feature| self.subspace.has(feature), stream, rows.0, rows.1)?;
             return Ok(());
         }
         let [yes, no] = [yes, no].map(|member| &self.codes[member * width..(member + 1) * width]);
-        let Some(feature) = draw_differing(&self.weights, stream, yes, no) else {
+        let there = draw_differing(&self.weights_there, stream, yes, no);
+        let Some(feature) = there.or_else(|| draw_differing(&self.weights, stream, yes, no)) else {
             return Err(conflict(self.prepared, rows.0, rows.1));
         };
         let [yes, no] = [yes, no].map(|codes| codes[feature as usize]);

@@ -5,7 +5,8 @@
 //!                        │                └── clauses, per bucket and class ── conditions: who votes by which
 //!                        └── ...
 //! family ── oppose (oppose_number, oppose_text) ── draft: a literal between two rows
-//! local (axis, masks, grams): which members make it true;  quotes: texts that literals share
+//! subspace: which features a clause is drawn from;  quotes: texts that literals share
+//! local (axis, masks, grams): which members make a literal true
 //! prepared (information, ranked, numbers, texts): what all units of a shard need
 //! entries, ends, signatures, searches: tests of dictionary entries;  room: what is kept from one leaf to the next
 //! ```
@@ -39,6 +40,7 @@ mod ranked;
 mod room;
 mod searches;
 mod signatures;
+mod subspace;
 mod texts;
 
 pub use error::TrainError;

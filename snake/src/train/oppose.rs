@@ -24,7 +24,21 @@ pub(super) fn oppose(
     yes: u32,
     no: u32,
 ) -> Result<Draft, TrainError> {
-    match draw_feature(prepared, stream, yes, no) {
+    oppose_among(prepared, |_| true, stream, yes, no)
+}
+
+/// The same, on one of these features where one of them tells the rows apart.
+///
+/// # Errors
+/// [`TrainError::Conflict`] when the rows have the same features.
+pub(super) fn oppose_among(
+    prepared: &Prepared,
+    among: impl Fn(u32) -> bool,
+    stream: &mut Stream,
+    yes: u32,
+    no: u32,
+) -> Result<Draft, TrainError> {
+    match draw_feature(prepared, among, stream, yes, no) {
         Some(feature) => {
             let codes = prepared.codes(feature);
             let mut draft = Draft::default();
@@ -68,8 +82,14 @@ pub(super) fn between(low: f64, high: f64) -> f64 {
     if low < middle && middle <= high { middle } else { high }
 }
 
-/// Draws a feature in which two rows differ, by weight; `None` when there is none.
-fn draw_feature(prepared: &Prepared, stream: &mut Stream, a: u32, b: u32) -> Option<u32> {
+/// Draws a feature in which two rows differ, by weight: one of these if there is any. `None` when the rows are equal.
+fn draw_feature(
+    prepared: &Prepared,
+    among: impl Fn(u32) -> bool,
+    stream: &mut Stream,
+    a: u32,
+    b: u32,
+) -> Option<u32> {
     let cumulative = prepared.cumulative();
     let total = *cumulative.last()?;
     let last = cumulative.len() - 1;
@@ -77,11 +97,13 @@ fn draw_feature(prepared: &Prepared, stream: &mut Stream, a: u32, b: u32) -> Opt
         let at = stream.unit() * total;
         #[allow(clippy::cast_possible_truncation)] // columns are far fewer
         let feature = cumulative.partition_point(|&sum| sum <= at).min(last) as u32;
-        if prepared.differs(feature, a, b) {
+        if among(feature) && prepared.differs(feature, a, b) {
             return Some(feature);
         }
     }
-    draw_differing(prepared.weights(), stream, |feature| prepared.differs(feature, a, b))
+    let weights = prepared.weights();
+    draw_differing(weights, stream, |feature| among(feature) && prepared.differs(feature, a, b))
+        .or_else(|| draw_differing(weights, stream, |feature| prepared.differs(feature, a, b)))
 }
 
 /// The same by summing up the weights of the differing features first.

@@ -405,20 +405,18 @@ impl Drop for SmallDisk {
     }
 }
 
-/// The units whose reports lie in a coordinator's folder, and how many other files lie beside them.
-fn reports(folder: &Path) -> (BTreeSet<(u64, u64)>, usize) {
-    let files = listing(folder)
-        .into_iter()
-        .map(|(path, _)| path)
-        .filter(|path| path.parent().unwrap().ends_with("reports"));
-    let (reports, others): (Vec<_>, Vec<_>) =
-        files.partition(|path| path.extension().is_some_and(|e| e == "report"));
-    let unit = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let mut numbers = name.split('-').map(|word| word.parse().unwrap_or(u64::MAX));
-        (numbers.next().unwrap(), numbers.next().unwrap())
-    };
-    (reports.iter().map(unit).collect(), others.len())
+/// The names of the files in the folder of a coordinator's reports, one run's.
+fn report_names(disk: &Path) -> BTreeSet<String> {
+    let folders = fs::read_dir(disk).unwrap().map(|entry| entry.unwrap().path().join("reports"));
+    let folder = folders.into_iter().find(|path| path.is_dir()).unwrap();
+    // Names alone: files may be given another one, or go, at any moment.
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The unit that a file there is about.
+fn unit_of(name: &str) -> (u64, u64) {
+    let mut numbers = name.split('-').map(|word| word.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
 /// A run whose coordinator keeps its reports on a disk that is full but for `room` bytes when the volunteer comes.
@@ -429,6 +427,7 @@ struct Crowded {
     filler: PathBuf,
     coordinator: Peer,
     volunteer: Peer,
+    room: u64,
 }
 
 impl Crowded {
@@ -450,11 +449,19 @@ impl Crowded {
         let used = file.metadata().unwrap().len();
         file.set_len(used - room).unwrap();
         let volunteer = run.volunteer(1, &address, &[]);
-        Some(Self { disk, run, alone, filler, coordinator, volunteer })
+        Some(Self { disk, run, alone, filler, coordinator, volunteer, room })
     }
 
-    /// Makes room, and sees to it that the run ends as if nothing had been.
-    fn make_room(mut self) {
+    /// Every unit has one report, and nothing half written lies beside them.
+    fn assert_all_reports(&self) {
+        let names = report_names(&self.disk.0);
+        assert!(names.iter().all(|name| name.ends_with(".report")), "something half written: {names:?}");
+        let units: BTreeSet<_> = names.iter().map(|name| unit_of(name)).collect();
+        assert_eq!((names.len(), units.len()), (Self::UNITS, Self::UNITS), "{names:?}");
+    }
+
+    /// Makes room, and sees to it that the run ends as if nothing had been. The bytes of each report, and of the model.
+    fn make_room(mut self) -> (Vec<u64>, u64) {
         fs::remove_file(&self.filler).unwrap();
         let written = self.coordinator.expect("model_written");
         assert!(self.run.model(&written) == self.alone, "the model differs from the one trained alone");
@@ -465,27 +472,30 @@ impl Crowded {
             stored.iter().map(|event| format!("{} {}", event["path"], event["layer"])).collect();
         assert_eq!((units.len(), stored.len()), (Self::UNITS, Self::UNITS), "a report was asked for again");
         assert_eq!(self.volunteer.seen("trained").len(), Self::UNITS, "a unit was trained again");
-        let (kept, unfinished) = reports(&self.disk.0);
-        assert_eq!((kept.len(), unfinished), (Self::UNITS, 0), "something half written was left");
+        self.assert_all_reports();
+        let files = listing(&self.disk.0);
+        let report = |(path, bytes): &(PathBuf, u64)| path.extension()?.eq("report").then_some(*bytes);
+        (files.iter().filter_map(report).collect(), self.alone.len() as u64)
     }
 }
 
 #[test]
 fn a_disk_too_full_for_a_report_loses_nothing_and_room_is_enough_to_go_on() {
-    // Room for any four of the reports, which have at most 53 KB, and not for all twelve, which have 431.
     let Some(mut crowded) = Crowded::start("reports", 256 << 10) else { return };
     let failed = crowded.coordinator.expect("store_failed");
     assert!(failed["reason"].as_str().unwrap().contains("No space left"), "{failed}");
-    // Up to four reports are on their way to the disk at once: one that fits may be told of after one that does not.
-    if crowded.coordinator.seen("stored").is_empty() {
-        crowded.coordinator.expect("stored");
-    }
+    let names = report_names(&crowded.disk.0);
+    assert!(!names.iter().any(|name| unit_of(name) == rig::unit(&failed)), "half written: {names:?}");
+    // No more than four reports of a volunteer are on their way at once, and there is room for any four.
     let stored: BTreeSet<(u64, u64)> =
         crowded.coordinator.seen("stored").into_iter().map(rig::unit).collect();
-    assert!(stored.len() < Crowded::UNITS, "all reports fit");
-    let (kept, _) = reports(&crowded.disk.0);
+    assert!((1..Crowded::UNITS).contains(&stored.len()), "{} reports fit", stored.len());
+    let kept = names.iter().filter(|name| name.ends_with(".report")).map(|name| unit_of(name)).collect();
     assert!(stored.is_subset(&kept), "acknowledged, and not there: {stored:?}, {kept:?}");
-    crowded.make_room();
+    let room = crowded.room;
+    let (reports, _) = crowded.make_room();
+    let (largest, all) = (reports.iter().max().unwrap(), reports.iter().sum::<u64>());
+    assert!(4 * largest < room && room < all, "another room is needed: largest {largest}, all {all} bytes");
 }
 
 #[test]
@@ -496,12 +506,14 @@ fn a_disk_too_full_for_the_model_is_tried_again() {
     for word in ["could not write the model", "No space left", "tried again in 5 s"] {
         assert!(text.contains(word), "{text}");
     }
-    let (kept, unfinished) = reports(&crowded.disk.0);
-    assert_eq!((kept.len(), unfinished), (Crowded::UNITS, 0));
+    crowded.assert_all_reports();
     let models =
         listing(&crowded.disk.0).into_iter().filter(|(path, _)| !path.parent().unwrap().ends_with("reports"));
     let names: BTreeSet<String> =
         models.map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     assert_eq!(names, BTreeSet::from(["filler", "lock", "ports"].map(str::to_owned)), "nothing half written");
-    crowded.make_room();
+    let room = crowded.room;
+    let (reports, model) = crowded.make_room();
+    let all = reports.iter().sum::<u64>();
+    assert!(all < room && room < all + model, "another room is needed: reports {all}, model {model} bytes");
 }

@@ -258,8 +258,8 @@ impl<'a> Workshop<'a> {
         Ok(())
     }
 
-    /// ORs literals that are false on `target` together until every member of another class makes one true. They are drawn
-    /// from a part of the features, anew for every clause (`subspace.rs`).
+    /// ORs literals that are false on `target` together until every member of another class makes one true. Where classes are to
+    /// be told apart, they are about a part of the features as far as that will do (`subspace.rs`).
     ///
     /// Each is the best of `lookahead` by (members of other classes newly covered) x (members of the consequence
     /// kept): it should tell the classes apart and not only the two rows it was made from. Where the target is a number,

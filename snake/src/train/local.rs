@@ -6,7 +6,8 @@ use super::entries::Entries;
 use super::error::TrainError;
 use super::grams::{Grams, Shelf};
 use super::masks::Masks;
-use super::oppose::{conflict, oppose_among, oppose_in};
+use super::odds::Odds;
+use super::oppose::{conflict, oppose_by, oppose_in};
 use super::prepared::{FeatureView, Prepared};
 use super::quotes::Quotes;
 use super::room::Room;
@@ -36,9 +37,11 @@ pub(super) struct Local<'a> {
     codes: Vec<u32>,
     /// The features' weights as whole numbers, which add up the same in any order; in whole lanes.
     weights: Vec<u32>,
-    /// The features that the clause at hand is drawn from, and the weights again, those of the others 0.
+    /// The part of the features that the clause at hand is drawn from, and the weights with those of the others 0: as above, or
+    /// where there are many features the odds.
     subspace: Subspace,
-    weights_there: Vec<u32>,
+    weights_within: Vec<u32>,
+    odds_within: Odds,
     /// Per feature its axes, built when they are first needed.
     axes: Vec<Axis>,
     built: Vec<bool>,
@@ -54,13 +57,15 @@ impl<'a> Local<'a> {
         grams.begin(prepared.feature_count());
         let count = prepared.feature_count() * prepared.slots();
         axes.resize_with(count, Axis::default);
+        let weights = whole(prepared.odds().weights());
         let local = Self {
             prepared,
             rows: Vec::new(),
             codes,
-            weights: whole(prepared.weights()),
+            weights_within: weights.clone(),
+            weights,
+            odds_within: prepared.odds().clone(),
             subspace: Subspace::default(),
-            weights_there: Vec::new(),
             axes,
             built: vec![false; count],
             masks,
@@ -106,23 +111,27 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// Turns to another clause: draws the features that its literals are about. Where the target is a number these are all: a
-    /// box around one value is no use without the features that it depends on.
+    /// Turns to another clause: draws the part of the features that its literals are about. Where the target is a number these
+    /// stay all: a box around one value is no use without the features that it depends on.
     pub(super) fn begin_clause(&mut self, stream: &mut Stream) {
-        let features = self.prepared.feature_count();
         if self.prepared.numeric() {
-            self.subspace.fill(features);
-        } else {
-            self.subspace.draw(features, stream);
+            return;
         }
-        let weights = (0_u32..).zip(&self.weights);
-        let there = weights.map(|(feature, &weight)| if self.subspace.has(feature) { weight } else { 0 });
-        self.weights_there.clear();
-        self.weights_there.extend(there);
+        let features = self.prepared.feature_count();
+        self.subspace.draw(features, stream);
+        let subspace = &self.subspace;
+        if features > FEW {
+            self.odds_within.set(self.prepared.odds(), |feature| subspace.has(feature));
+            return;
+        }
+        let all = (0_u32..).zip(&self.weights);
+        let within = all.map(|(feature, &weight)| if subspace.has(feature) { weight } else { 0 });
+        self.weights_within.clear();
+        self.weights_within.extend(within);
     }
 
-    /// Sets `out` to a literal that is true on member `yes` and false on member `no`, about one of the features of the clause
-    /// at hand where one of these tells them apart.
+    /// Sets `out` to a literal that is true on member `yes` and false on member `no`, about a feature of the part at hand if
+    /// they differ in one of it.
     ///
     /// # Errors
     /// [`TrainError::Conflict`] when their rows have the same features.
@@ -137,12 +146,12 @@ impl<'a> Local<'a> {
         let rows = (self.rows[yes], self.rows[no]);
         let width = self.weights.len();
         if self.prepared.feature_count() > FEW {
-            *out = oppose_among(self.prepared, |feature| self.subspace.has(feature), stream, rows.0, rows.1)?;
+            *out = oppose_by(&self.odds_within, self.prepared, stream, rows.0, rows.1)?;
             return Ok(());
         }
         let [yes, no] = [yes, no].map(|member| &self.codes[member * width..(member + 1) * width]);
-        let there = draw_differing(&self.weights_there, stream, yes, no);
-        let Some(feature) = there.or_else(|| draw_differing(&self.weights, stream, yes, no)) else {
+        let within = draw_differing(&self.weights_within, stream, yes, no);
+        let Some(feature) = within.or_else(|| draw_differing(&self.weights, stream, yes, no)) else {
             return Err(conflict(self.prepared, rows.0, rows.1));
         };
         let [yes, no] = [yes, no].map(|codes| codes[feature as usize]);
@@ -387,8 +396,61 @@ fn draw_differing(weights: &[u32], stream: &mut Stream, yes: &[u32], no: &[u32])
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::profile::Profile;
+    use crate::schema::{Feature, FeatureKind, Label, Schema, TargetKind};
     use crate::stream::UnitSeed;
+    use crate::table::{Cell, Table, TableBuilder, TargetValue};
+
+    /// Two rows that differ in the features that `differ` names, and a third one that is like the first.
+    fn three(features: usize, differ: &[usize]) -> Table {
+        let feature = |at| Feature { name: format!("f{at}"), kind: FeatureKind::Number };
+        let schema = Schema {
+            target: "y".into(),
+            target_kind: TargetKind::Binary,
+            classes: vec![Label::Integer(0), Label::Integer(1)],
+            features: (0..features).map(feature).collect(),
+        };
+        let mut table = TableBuilder::new(Arc::new(schema));
+        for row in 0..3 {
+            let cell = |at: usize| Cell::Number(f64::from(u8::from(row == 1 && differ.contains(&at))));
+            let cells: Vec<_> = (0..features).map(cell).collect();
+            table.push(row, &cells, TargetValue::Class(u32::from(row == 1))).unwrap();
+        }
+        table.finish()
+    }
+
+    #[test]
+    fn literals_are_about_the_part_where_it_tells_the_rows_apart() {
+        let mut stream = UnitSeed { fingerprint: [0; 32], seed: 1, path: 0, layer: 0 }.node(&[]);
+        for features in [4, FEW, 70] {
+            let differ = [1, 3, features - 1];
+            let prepared = Prepared::new(Arc::new(three(features, &differ)), Profile::Scientific);
+            let (mut local, _) = Local::new(&prepared, prepared.rooms().take());
+            local.begin([0, 1, 2].into_iter());
+            let mut draft = Draft::default();
+            let (mut inside, mut outside) = (0, 0);
+            for _ in 0..100 {
+                local.begin_clause(&mut stream);
+                let any = differ.iter().any(|&feature| local.subspace.has(feature as u32));
+                for (yes, no) in [(0, 1), (1, 0)] {
+                    local.oppose(&mut stream, yes, no, &mut draft).unwrap();
+                    assert!(differ.contains(&(draft.feature as usize)));
+                    assert_eq!(local.subspace.has(draft.feature), any);
+                }
+                if any {
+                    inside += 1
+                } else {
+                    outside += 1
+                }
+                let equal = local.oppose(&mut stream, 0, 2, &mut draft);
+                assert!(matches!(equal, Err(TrainError::Conflict { first: 0, second: 2 })));
+            }
+            assert!(inside > 70 && outside > 0, "{features}: {inside}, {outside}");
+        }
+    }
 
     #[test]
     fn features_are_drawn_by_weight_where_rows_differ() {

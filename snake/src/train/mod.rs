@@ -4,7 +4,7 @@
 //! train_unit ── divide ──┬── leaf ── chain ── links (condition, core, noise)
 //!                        │                └── clauses, per bucket and class ── conditions: who votes by which
 //!                        └── ...
-//! family ── oppose (oppose_number, oppose_text) ── draft: a literal between two rows
+//! odds, family ── oppose (oppose_number, oppose_text) ── draft: a literal between two rows
 //! subspace: which features a clause is drawn from;  quotes: texts that literals share
 //! local (axis, masks, grams): which members make a literal true
 //! prepared (information, ranked, numbers, texts): what all units of a shard need
@@ -31,6 +31,7 @@ mod leaf;
 mod local;
 mod masks;
 mod numbers;
+mod odds;
 mod oppose;
 mod oppose_number;
 mod oppose_text;

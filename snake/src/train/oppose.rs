@@ -6,13 +6,11 @@
 
 use super::draft::{Draft, DraftTest};
 use super::error::TrainError;
+use super::odds::Odds;
 use super::oppose_number::number;
 use super::oppose_text::text;
 use super::prepared::{FeatureView, Prepared};
 use crate::stream::Stream;
-
-/// How often a feature is drawn from all before the differing ones are summed up. The distribution is the same.
-const FEATURE_DRAWS: usize = 8;
 
 /// A literal that is true on row `yes` and false on row `no`.
 ///
@@ -24,21 +22,22 @@ pub(super) fn oppose(
     yes: u32,
     no: u32,
 ) -> Result<Draft, TrainError> {
-    oppose_among(prepared, |_| true, stream, yes, no)
+    oppose_by(prepared.odds(), prepared, stream, yes, no)
 }
 
-/// The same, on one of these features where one of them tells the rows apart.
+/// The same, on a feature that has a weight in `odds` where the rows differ in such a one, else on any.
 ///
 /// # Errors
 /// [`TrainError::Conflict`] when the rows have the same features.
-pub(super) fn oppose_among(
+pub(super) fn oppose_by(
+    odds: &Odds,
     prepared: &Prepared,
-    among: impl Fn(u32) -> bool,
     stream: &mut Stream,
     yes: u32,
     no: u32,
 ) -> Result<Draft, TrainError> {
-    match draw_feature(prepared, among, stream, yes, no) {
+    let differs = |feature| prepared.differs(feature, yes, no);
+    match odds.draw(stream, differs).or_else(|| prepared.odds().draw(stream, differs)) {
         Some(feature) => {
             let codes = prepared.codes(feature);
             let mut draft = Draft::default();
@@ -80,50 +79,6 @@ pub(super) type Drawn = (bool, DraftTest);
 pub(super) fn between(low: f64, high: f64) -> f64 {
     let middle = low * 0.5 + high * 0.5;
     if low < middle && middle <= high { middle } else { high }
-}
-
-/// Draws a feature in which two rows differ, by weight: one of these if there is any. `None` when the rows are equal.
-fn draw_feature(
-    prepared: &Prepared,
-    among: impl Fn(u32) -> bool,
-    stream: &mut Stream,
-    a: u32,
-    b: u32,
-) -> Option<u32> {
-    let cumulative = prepared.cumulative();
-    let total = *cumulative.last()?;
-    let last = cumulative.len() - 1;
-    for _ in 0..FEATURE_DRAWS {
-        let at = stream.unit() * total;
-        #[allow(clippy::cast_possible_truncation)] // columns are far fewer
-        let feature = cumulative.partition_point(|&sum| sum <= at).min(last) as u32;
-        if among(feature) && prepared.differs(feature, a, b) {
-            return Some(feature);
-        }
-    }
-    let weights = prepared.weights();
-    draw_differing(weights, stream, |feature| among(feature) && prepared.differs(feature, a, b))
-        .or_else(|| draw_differing(weights, stream, |feature| prepared.differs(feature, a, b)))
-}
-
-/// The same by summing up the weights of the differing features first.
-#[inline]
-pub(super) fn draw_differing(
-    weights: &[f64],
-    stream: &mut Stream,
-    differs: impl Fn(u32) -> bool,
-) -> Option<u32> {
-    let differing = || (0_u32..).zip(weights).filter(|(feature, _)| differs(*feature));
-    let mut at = stream.unit() * differing().map(|(_, weight)| weight).sum::<f64>();
-    let mut drawn = None;
-    for (feature, weight) in differing() {
-        drawn = Some(feature);
-        if at < *weight {
-            break;
-        }
-        at -= weight;
-    }
-    drawn
 }
 
 /// Two rows of different classes, in random order; `None` when all are of one class.

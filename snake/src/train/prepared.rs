@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::information::Binned;
 use super::numbers::{DIGITS, NumberFeature};
+use super::odds::Odds;
 use super::ranked::Ranked;
 use super::room::Rooms;
 use super::texts::TextFeature;
@@ -23,8 +24,7 @@ pub struct Prepared {
     table: Arc<Table>,
     profile: Profile,
     features: Arc<[Derived]>,
-    weights: Vec<f64>,
-    cumulative: Vec<f64>,
+    odds: Odds,
     classes: Vec<u32>,
     slots: usize,
     nothing: Arc<NumberFeature>,
@@ -95,13 +95,6 @@ impl Prepared {
                 (feature, weight)
             })
             .unzip();
-        let cumulative = weights
-            .iter()
-            .scan(0.0, |sum, weight| {
-                *sum += weight;
-                Some(*sum)
-            })
-            .collect();
         // Ranks and distinct numbers say all that the numbers do. Where nobody else needs them they go.
         let table = match Arc::try_unwrap(table) {
             Ok(table) => Arc::new(table.without_numbers()),
@@ -111,7 +104,8 @@ impl Prepared {
         let nothing = Arc::new(NumberFeature::new(&[], profile));
         let features = features.into();
         let rooms = Arc::default();
-        Self { table, profile, features, weights, cumulative, classes, slots, nothing, rooms, part: None }
+        let odds = Odds::new(weights);
+        Self { table, profile, features, odds, classes, slots, nothing, rooms, part: None }
     }
 
     /// The same with some rows alone, which are then the rows 0, 1, ..: a slice's rows lie all over a large shard, and are
@@ -130,8 +124,7 @@ impl Prepared {
             table: Arc::clone(&self.table),
             profile: self.profile,
             features: Arc::clone(&self.features),
-            weights: self.weights.clone(),
-            cumulative: self.cumulative.clone(),
+            odds: self.odds.clone(),
             classes: rows.iter().map(|&row| self.class(row)).collect(),
             slots: self.slots,
             nothing: Arc::clone(&self.nothing),
@@ -152,14 +145,9 @@ impl Prepared {
         self.profile
     }
 
-    /// The features' weights.
-    pub(super) fn weights(&self) -> &[f64] {
-        &self.weights
-    }
-
-    /// Sums of the features' weights, each up to and with its own.
-    pub(super) fn cumulative(&self) -> &[f64] {
-        &self.cumulative
+    /// The features' weights, to draw by.
+    pub(super) fn odds(&self) -> &Odds {
+        &self.odds
     }
 
     pub(super) fn feature_count(&self) -> usize {

@@ -1,9 +1,8 @@
-//! The features that a clause is drawn from.
+//! The part of the features that a clause is drawn from, anew for every clause.
 //!
-//! Clauses that may look at every feature all lean on the same few, and are wrong together. Each one is drawn from a part
-//! of the features instead, anew for every clause: rules that differ more, and reach rows that differ more. (Random
-//! subspaces, as Ho 1998 has them for forests.) What is left out is looked at only where the others can't tell two rows
-//! apart, so that a clause always comes about.
+//! Clauses that may look at every feature all lean on the same few, and are wrong together; drawn from parts they differ
+//! more (random subspaces, as Ho 1998 has them for forests). `docs/learning.md` has the figures. What is left out is looked at
+//! only where the others can't tell two rows apart, so that a clause always comes about.
 
 use crate::stream::Stream;
 
@@ -16,15 +15,10 @@ impl Subspace {
     pub(super) fn draw(&mut self, features: usize, stream: &mut Stream) {
         self.0.clear();
         self.0.extend((0..features.div_ceil(64)).map(|_| {
-            let [half, quarter, eighth] = [stream.next(), stream.next(), stream.next()];
-            half | quarter & eighth
+            // A bit is set with a chance of 1/2 + 1/2 x 1/4.
+            let [a, b, c] = [stream.next(), stream.next(), stream.next()];
+            a | b & c
         }));
-    }
-
-    /// Takes in all of so many features.
-    pub(super) fn fill(&mut self, features: usize) {
-        self.0.clear();
-        self.0.resize(features.div_ceil(64), u64::MAX);
     }
 
     /// Whether a feature is in it.
@@ -49,8 +43,6 @@ mod tests {
             (0..).zip(&mut times).for_each(|(feature, times)| *times += i32::from(subspace.has(feature)));
         }
         assert!(times.iter().all(|times| (2350..2650).contains(times)), "{times:?}");
-        subspace.fill(70);
-        assert!((0..70).all(|feature| subspace.has(feature)));
         subspace.draw(0, &mut stream);
         assert!(!subspace.has(0));
     }

@@ -468,8 +468,7 @@ impl Crowded {
         self.volunteer.succeed();
         self.coordinator.succeed();
         let stored = self.coordinator.seen("stored");
-        let units: BTreeSet<String> =
-            stored.iter().map(|event| format!("{} {}", event["path"], event["layer"])).collect();
+        let units: BTreeSet<(u64, u64)> = stored.iter().map(|event| rig::unit(event)).collect();
         assert_eq!((units.len(), stored.len()), (Self::UNITS, Self::UNITS), "a report was asked for again");
         assert_eq!(self.volunteer.seen("trained").len(), Self::UNITS, "a unit was trained again");
         self.assert_all_reports();

@@ -133,9 +133,9 @@ pub(crate) struct CoordinateArgs {
     /// The coordinator's key file (default: the operator's).
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Where the source lies on this machine, one per part in order; with several manifests, by file name.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) source: Vec<PathBuf>,
+    /// Where the source lies, one file or address per part in order; with several manifests, by file name.
+    #[arg(long, value_name = "FILE|ADDRESS")]
+    pub(crate) source: Vec<String>,
     /// Peers to connect to at the start.
     #[arg(long, value_name = "ADDR")]
     pub(crate) bootstrap: Vec<String>,
@@ -179,10 +179,10 @@ pub(crate) struct JoinArgs {
     /// This volunteer's key file (default: volunteer.pem in the data folder, made when it is not there).
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Where the source lies on this machine, one per part in order. Giving it is the permission to read it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) source: Vec<PathBuf>,
-    /// Read the files that the manifest names, from the working directory.
+    /// Where the source lies, one file or address per part in order. Giving it is the permission to read it.
+    #[arg(long, value_name = "FILE|ADDRESS")]
+    pub(crate) source: Vec<String>,
+    /// Read whatever the manifest names: files of this machine, and addresses of the local network.
     #[arg(long)]
     pub(crate) allow_local: bool,
     /// Stay when the run is complete, and serve others.

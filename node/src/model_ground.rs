@@ -8,8 +8,8 @@ use snake::{
     Cell, Label, Model, Origin, RowBatchBuilder, TargetKind, TargetValue, Value, number_text, quoted,
 };
 use spec::{
-    Census, CsvSource, DataSpec, Format, KeptRow, MaterialiseError, OnError, PATH_FEATURE, PublicSource,
-    RecordSource, Routing, for_each_kept, spec_of_model,
+    Census, DataSpec, Format, KeptRow, MaterialiseError, OnError, PATH_FEATURE, PublicSource, RecordSource,
+    Routing, TableSource, for_each_kept, spec_of_model,
 };
 
 use crate::exit::{Refused, Usage};
@@ -82,7 +82,7 @@ pub(crate) fn ground(model: &mut Model, data: &[PathBuf], holdout: Option<f64>) 
 /// Reads the source as training did: what it held out and dropped is known, and the shards' hashes say that nothing else
 /// differs. Inner error: it is not that source.
 fn by_ordinal(model: &mut Model, spec: &DataSpec, data: &[PathBuf]) -> Result<Result<Ground, String>> {
-    let source = CsvSource::new(data.to_vec(), OnError::Skip);
+    let source = TableSource::of_files(data.to_vec(), OnError::Skip);
     let names: Vec<&str> = spec.schema.features.iter().map(|feature| feature.name.as_str()).collect();
     let header = source.open()?.header().to_vec();
     let exclude = header
@@ -224,24 +224,29 @@ fn by_content(model: &Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     }
     let (mut read, mut others) = (0_u64, 0_u64);
     for csv in data {
-        for_each_part(model, csv, OnError::Skip, &|_| true, &mut |rows| {
-            let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
-            for (row, cell) in targets.iter().enumerate() {
-                read += 1;
-                bytes.clear();
-                compared.iter().for_each(|place| push(&mut bytes, rows.batch.value(*place, row)));
-                let target = target_of(cell, model.head.target_kind);
-                match wanted.get(&key(&mut bytes, target.as_ref())) {
-                    Some(first) => {
-                        if let Some(found) = found.get_mut(*first as usize) {
-                            *found = true;
+        for_each_part(
+            model,
+            &TableSource::of_files(vec![csv.clone()], OnError::Skip),
+            &|_| true,
+            &mut |rows| {
+                let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
+                for (row, cell) in targets.iter().enumerate() {
+                    read += 1;
+                    bytes.clear();
+                    compared.iter().for_each(|place| push(&mut bytes, rows.batch.value(*place, row)));
+                    let target = target_of(cell, model.head.target_kind);
+                    match wanted.get(&key(&mut bytes, target.as_ref())) {
+                        Some(first) => {
+                            if let Some(found) = found.get_mut(*first as usize) {
+                                *found = true;
+                            }
                         }
+                        None => others += 1,
                     }
-                    None => others += 1,
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
     }
     for (row, first) in (0_u64..).zip(&same) {
         if !found.get(*first as usize).copied().unwrap_or_default() {
@@ -268,20 +273,26 @@ fn in_order(model: &mut Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     let width = model.head.features.len();
     let limit = model.targets.len();
     for csv in data {
-        for_each_part(model, csv, OnError::Skip, &|_| true, &mut |rows| {
-            let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
-            for (row, cell) in targets.iter().enumerate() {
-                read += 1;
-                bytes.clear();
-                let cells: Vec<Value<'_>> = (0..width).map(|place| rows.batch.value(place, row)).collect();
-                cells.iter().for_each(|cell| push(&mut bytes, *cell));
-                if seen.insert(key(&mut bytes, None)) && labels.len() <= limit {
-                    builder.push(&cells)?;
-                    labels.push(target_of(cell, model.head.target_kind));
+        for_each_part(
+            model,
+            &TableSource::of_files(vec![csv.clone()], OnError::Skip),
+            &|_| true,
+            &mut |rows| {
+                let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
+                for (row, cell) in targets.iter().enumerate() {
+                    read += 1;
+                    bytes.clear();
+                    let cells: Vec<Value<'_>> =
+                        (0..width).map(|place| rows.batch.value(place, row)).collect();
+                    cells.iter().for_each(|cell| push(&mut bytes, *cell));
+                    if seen.insert(key(&mut bytes, None)) && labels.len() <= limit {
+                        builder.push(&cells)?;
+                        labels.push(target_of(cell, model.head.target_kind));
+                    }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
     }
     ground.read = Some(read);
     if labels.len() != limit {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use snake::{Cell, Feature, FeatureKind, Model, RowBatch, RowBatchBuilder, TrainingRows, Value};
-use spec::{CsvSource, OnError, PATH_FEATURE, Record, RecordSource, Router, router_of_model};
+use spec::{PATH_FEATURE, Record, RecordSource, Router, router_of_model};
 
 use crate::model_file;
 
@@ -31,45 +31,31 @@ pub(crate) struct Rows {
     pub(crate) ordinals: Vec<u64>,
 }
 
-/// Reads `csv` in parts and gives each to `visit`, only rows for whose ordinal `wanted` holds. A malformed row uses up its
-/// ordinal and is passed over, or is an error, as `on_error` says.
+/// Reads a source in parts and gives each to `visit`, only rows for whose ordinal `wanted` holds. A malformed row uses up its
+/// ordinal and is passed over, or is an error, as the source was opened.
 ///
 /// As in training, an empty cell is 0 in a number column and the empty text in a text column; a number that does not parse
 /// is missing, and so is a column the file doesn't have. `__path` is used where the file has it, and routed where it doesn't.
 pub(crate) fn for_each_part(
     model: &Model,
-    csv: &Path,
-    on_error: OnError,
+    source: &dyn RecordSource,
     wanted: &dyn Fn(u64) -> bool,
     visit: &mut dyn FnMut(&Rows) -> Result<()>,
 ) -> Result<()> {
-    let source = CsvSource::without_run(vec![csv.to_owned()], on_error);
-    parts_until(model, csv, &source, wanted, u64::MAX, visit)
+    for_each_part_until(model, source, wanted, u64::MAX, visit)
 }
 
-/// The same, no further than to the row of ordinal `end`, which is left out: what comes after it is not read. A malformed row
-/// is an error.
+/// The same, no further than to the row of ordinal `end`, which is left out: what comes after it is not read.
 pub(crate) fn for_each_part_until(
     model: &Model,
-    csv: &Path,
-    wanted: &dyn Fn(u64) -> bool,
-    end: u64,
-    visit: &mut dyn FnMut(&Rows) -> Result<()>,
-) -> Result<()> {
-    let source = CsvSource::without_run(vec![csv.to_owned()], OnError::Refuse);
-    parts_until(model, csv, &source, wanted, end, visit)
-}
-
-fn parts_until(
-    model: &Model,
-    csv: &Path,
-    source: &CsvSource,
+    source: &dyn RecordSource,
     wanted: &dyn Fn(u64) -> bool,
     end: u64,
     visit: &mut dyn FnMut(&Rows) -> Result<()>,
 ) -> Result<()> {
     let mut reader = source.open()?;
-    let mut columns = Columns::new(model, reader.header(), csv)?;
+    let mut columns = Columns::new(model, reader.header(), Path::new(&source.location(0)))?;
+    reader.only(&columns.needed().into_iter().chain(columns.target).collect::<Vec<_>>());
     let mut builder = RowBatchBuilder::new(&model.head.features);
     let mut targets = columns.target.map(|_| Vec::new());
     let mut ordinals = Vec::new();
@@ -92,10 +78,11 @@ fn parts_until(
         if !wanted(record.ordinal) {
             continue;
         }
+        record.spell_all();
         columns.push(&record, &mut builder)?;
         ordinals.push(record.ordinal);
         if let (Some(targets), Some(column)) = (&mut targets, columns.target) {
-            targets.push(record.cells.get(column).cloned().unwrap_or_default());
+            targets.push(record.text(column).to_owned());
         }
     }
 }
@@ -109,7 +96,7 @@ pub(crate) fn one_row(
 ) -> Result<RowBatch> {
     let mut columns = Columns::new(model, header, place)?;
     let mut builder = RowBatchBuilder::new(&model.head.features);
-    columns.push(&Record { cells, ..Record::default() }, &mut builder)?;
+    columns.push(&Record::of_texts(cells), &mut builder)?;
     Ok(builder.take())
 }
 
@@ -181,8 +168,7 @@ impl<'m> Columns<'m> {
     }
 
     fn push(&mut self, record: &Record, builder: &mut RowBatchBuilder) -> Result<()> {
-        let cell = |place: usize| record.cells.get(place).map_or("", String::as_str);
-        self.push_cells(record.ordinal, &cell, builder)
+        self.push_cells(record.ordinal, &|place| record.text(place), builder)
     }
 
     /// Adds a row, whose cells are asked for by their column in the file.

@@ -1,14 +1,14 @@
 //! An operator's run file, its source, and what publishing learns of it: the start of `publish`, `train` and `run`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use spec::{CsvSource, Published, RunFile, SourcePlaces, Stage, publish, read_run_file};
+use spec::{Published, RunFile, SourcePlaces, Stage, TableSource, publish, read_run_file};
 
 /// A run file with its source.
 pub(crate) struct Operated {
     pub(crate) file: RunFile,
-    pub(crate) source: CsvSource,
+    pub(crate) source: TableSource,
 }
 
 impl Operated {
@@ -18,11 +18,6 @@ impl Operated {
         let folder = path.parent().unwrap_or(Path::new(""));
         let source = SourcePlaces::default().of_run_file(&file, folder)?;
         Ok(Self { file, source })
-    }
-
-    /// The source's files.
-    pub(crate) fn parts(&self) -> &[PathBuf] {
-        self.source.parts()
     }
 
     /// Streams the source: schema, router, shards. `tell` is told now and then what is being done.

@@ -6,6 +6,7 @@ use crate::check::MAX_INTEGER;
 use crate::columns::Columns;
 use crate::error::{HeaderError, RowError};
 use crate::number::{integer, number};
+use crate::record::RawCell;
 use crate::run::PublicSource;
 use crate::source::{Record, RecordSource};
 
@@ -38,7 +39,7 @@ impl Misfit {
     pub(crate) fn at(self, record: &Record, source: &dyn RecordSource) -> RowError {
         RowError {
             location: source.location(record.place.part),
-            line: record.place.line,
+            at: record.place.at,
             column: self.column,
             value: self.value,
             reason: self.reason,
@@ -57,32 +58,54 @@ impl<'s> Converter<'s> {
         Ok(Self { schema, columns: Columns::of_schema(header, schema, description)? })
     }
 
+    /// The columns that are looked at.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        self.columns.features.iter().copied().chain([self.columns.target]).collect()
+    }
+
+    /// Gives texts to the columns that hold texts, where a format had numbers. Comes before [`convert`](Self::convert).
+    pub(crate) fn spell(&self, record: &mut Record) {
+        for (feature, &position) in self.schema.features.iter().zip(&self.columns.features) {
+            if feature.kind == FeatureKind::Text {
+                record.spell(position);
+            }
+        }
+        if self.schema.target_kind != TargetKind::Number {
+            record.spell(self.columns.target);
+        }
+    }
+
     /// Appends the record's features to `cells`, in schema order, and gives its target.
     pub(crate) fn convert<'r>(
         &self,
         record: &'r Record,
         cells: &mut Vec<Cell<'r>>,
     ) -> Result<TargetValue, Misfit> {
-        let text = |position: usize| record.cells.get(position).map_or("", String::as_str);
         for (feature, &position) in self.schema.features.iter().zip(&self.columns.features) {
-            let value = text(position);
-            cells.push(match feature.kind {
-                FeatureKind::Text => Cell::Text(value),
-                FeatureKind::Number if value.is_empty() => Cell::Number(0.0),
-                FeatureKind::Number => match number(value) {
+            cells.push(match (feature.kind, record.cell(position)) {
+                (FeatureKind::Text, RawCell::Text(text)) => Cell::Text(text),
+                (FeatureKind::Number, RawCell::Number(value)) => Cell::Number(value),
+                (FeatureKind::Number, RawCell::Text("")) => Cell::Number(0.0),
+                (FeatureKind::Number, RawCell::Text(text)) => match number(text) {
                     Some(value) => Cell::Number(value),
                     None => {
                         let reason = format!("is not a finite decimal number, as the schema says: {REMEDY}");
-                        return Err(Misfit::new(&feature.name, value, reason));
+                        return Err(Misfit::new(&feature.name, text, reason));
                     }
                 },
+                // Spelled before.
+                (FeatureKind::Text, RawCell::Number(_)) => Cell::Text(""),
             });
         }
-        let value = text(self.columns.target);
-        target_value(self.schema, value).ok_or_else(|| {
+        let value = record.cell(self.columns.target);
+        let target = match (self.schema.target_kind, value) {
+            (TargetKind::Number, RawCell::Number(value)) => Some(TargetValue::Number(value)),
+            (_, value) => target_value(self.schema, &value.text()),
+        };
+        target.ok_or_else(|| {
             let what =
                 if self.schema.target_kind == TargetKind::Number { "number" } else { "class of the schema" };
-            Misfit::new(&self.schema.target, value, format!("is no {what}: {REMEDY}"))
+            Misfit::new(&self.schema.target, &value.text(), format!("is no {what}: {REMEDY}"))
         })
     }
 }

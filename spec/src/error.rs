@@ -1,7 +1,7 @@
 //! Why rows can't be used: the header, a value, the spec, the shard.
 
 use crate::data_spec::Shard;
-use crate::source::SourceError;
+use crate::source::{At, SourceError};
 
 /// The source's columns are not what they must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,12 +52,12 @@ pub enum HeaderError {
 
 /// A value that does not fit the spec's schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{location}, line {line}: the value {value:?} of column {column:?} {reason}")]
+#[error("{location}, {at}: the value {value:?} of column {column:?} {reason}")]
 pub struct RowError {
     /// Which part.
     pub location: String,
-    /// Which line of it, from 1.
-    pub line: u64,
+    /// Where in it.
+    pub at: At,
     /// The column.
     pub column: String,
     /// The value, shortened.

@@ -13,9 +13,9 @@ use crate::featurizer::Featurizer;
 use crate::kmeans::{Vectors, kmeans};
 use crate::random::Random;
 use crate::routing::{ColumnStatistic, KMeansFit};
-use crate::rows::{Records, Row, for_each_row};
+use crate::rows::{Row, for_each_row};
 use crate::run::{KMeansSettings, PublicSource, Sampling};
-use crate::source::{RecordSource, SourceError};
+use crate::source::RecordSource;
 
 const RESERVOIR: &str = "opendipaco 2026 spec reservoir";
 
@@ -80,18 +80,19 @@ impl Sampler {
         }
     }
 
-    /// Chooses the sample in a pass of its own, where one is needed.
+    /// Chooses the sample in a pass of its own, where one is needed: from the rows that fit the schema, as publishing does.
     pub(crate) fn run(
         settings: &KMeansSettings,
+        schema: &Schema,
         description: &PublicSource,
         source: &dyn RecordSource,
-    ) -> Result<Sample, SourceError> {
+    ) -> Result<Sample, RowsError> {
         let mut sampler = Self::new(settings);
         if let Self::Reservoir { .. } = sampler {
-            let mut records = Records::open(description, source)?;
-            while let Some(record) = records.next()? {
-                sampler.push(record.ordinal);
-            }
+            for_each_row(schema, description, source, &mut |row| -> Result<_, RowsError> {
+                sampler.push(row.ordinal);
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
         Ok(sampler.finish())
     }

@@ -9,8 +9,8 @@ use crate::columns::Columns;
 use crate::convert::Misfit;
 use crate::error::HeaderError;
 use crate::number::{all_digits, integer, number};
+use crate::record::{RawCell, Record};
 use crate::run::{PublicSource, TargetType};
-use crate::source::Record;
 
 /// `auto` looks at the texts of this many rows.
 const PROFILE_ROWS: u64 = 10_000;
@@ -75,18 +75,28 @@ impl SchemaBuilder {
 
     /// Takes a record in: one that is as wide as the header and has a target.
     pub(crate) fn push(&mut self, record: &Record) -> Result<(), Misfit> {
-        let text = |position: usize| record.cells.get(position).map_or("", String::as_str);
+        // First, so that a row which is left out for its target leaves no trace.
+        self.target.push(&record.cell(self.columns.target).text())?;
         for (feature, &position) in self.features.iter_mut().zip(&self.columns.features) {
-            let value = text(position);
-            if feature.number && !value.is_empty() && number(value).is_none() {
+            let cell = record.cell(position);
+            if let RawCell::Text(value) = cell
+                && feature.number
+                && !value.is_empty()
+                && number(value).is_none()
+            {
                 feature.number = false;
             }
             if self.rows < PROFILE_ROWS {
-                feature.texts.push(value);
+                feature.texts.push(&cell.text());
             }
         }
         self.rows += 1;
-        self.target.push(text(self.columns.target))
+        Ok(())
+    }
+
+    /// The columns that are looked at.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        self.columns.features.iter().copied().chain([self.columns.target]).collect()
     }
 
     /// The schema, and the profile that `auto` means for it.
@@ -152,6 +162,11 @@ impl TargetBuilder {
         if self.distinct.as_ref().is_some_and(|distinct| distinct.contains(value)) {
             return Ok(());
         }
+        if self.declared == Some(TargetType::Number) && number(value).is_none() {
+            let reason = "is not a finite decimal number, as `target_type = \"number\"` says: mend it, take the row \
+                          out with `on_error = \"skip\"`, or set `target_type = \"class\"`";
+            return Err(Misfit::new(&self.name, value, reason));
+        }
         self.first.get_or_insert_with(|| value.to_owned());
         self.zero_one &= matches!(value, "0" | "1");
         self.true_false &= matches!(value, "True" | "False");
@@ -165,11 +180,6 @@ impl TargetBuilder {
                 }
                 None => self.numbers = false,
             }
-        }
-        if !self.numbers && self.declared == Some(TargetType::Number) {
-            let reason = "is not a finite decimal number, as `target_type = \"number\"` says: mend it, or set \
-                          `target_type = \"class\"`";
-            return Err(Misfit::new(&self.name, value, reason));
         }
         if let Some(distinct) = &mut self.distinct {
             self.distinct_bytes += value.len();
@@ -239,7 +249,7 @@ mod tests {
         let mut builder = SchemaBuilder::new(&header, &description).unwrap();
         for value in values {
             let cells = vec![(*value).to_owned(), (*value).to_owned()];
-            builder.push(&Record { cells, ..Record::default() }).map_err(|misfit| format!("{misfit:?}"))?;
+            builder.push(&Record::of_texts(cells)).map_err(|misfit| format!("{misfit:?}"))?;
         }
         builder.finish().map(|(schema, _)| schema).map_err(|error| error.to_string())
     }
@@ -250,7 +260,7 @@ mod tests {
         let mut builder = SchemaBuilder::new(&header, &description).unwrap();
         for (i, value) in values.iter().enumerate() {
             let cells = vec![(*value).to_owned(), (i % 2).to_string()];
-            builder.push(&Record { cells, ..Record::default() }).unwrap();
+            builder.push(&Record::of_texts(cells)).unwrap();
         }
         builder.finish().unwrap().0.features[0].kind
     }

@@ -59,6 +59,7 @@ mod memory;
 mod number;
 mod publish;
 mod random;
+mod record;
 mod route;
 mod routing;
 mod rows;
@@ -80,14 +81,15 @@ pub use holdout::{HeldOutRow, Holdout, for_each_held_out};
 pub use infer::InferError;
 #[cfg(feature = "io")]
 pub use io::{
-    CsvSource, DiskCache, DiskCounters, Finding, LocateError, RoutingCheck, RunFileFault, RunFileReadError,
-    ShardError, ShardStore, SourcePlaces, StoreCounters, StoreSettings, WholeFileError, read_run_file,
-    write_whole_file,
+    DiskCache, DiskCounters, Finding, LocateError, RoutingCheck, RunFileFault, RunFileReadError, ShardError,
+    ShardStore, SourceLimits, SourcePlaces, StoreCounters, StoreSettings, TableSource, WholeFileError,
+    read_run_file, write_whole_file,
 };
 pub use local::{LocalError, LocalUnits, MissingUnit, UnitDone, train_locally, train_unit_of};
 pub use materialise::materialise;
 pub use memory::VecSource;
 pub use publish::{PathSummary, Progress, PublishError, Published, Stage, Summary, publish};
+pub use record::{RawCell, Record};
 pub use route::Router;
 pub use routing::{ColumnStatistic, KMeansFit, Routing};
 pub use run::{
@@ -95,6 +97,6 @@ pub use run::{
     TrainingSettings,
 };
 pub use runfile::{MAX_RUN_FILE_BYTES, RunFile, RunFileError, VolunteerSettings};
-pub use source::{Place, Record, RecordReader, RecordSource, SourceError};
+pub use source::{At, Place, RecordReader, RecordSource, SourceError};
 pub use spec_of_model::spec_of_model;
 pub use verify::{RoutingVerdict, verify_routing};

@@ -1,6 +1,6 @@
 //! A source that is already in memory.
 
-use crate::source::{Place, Record, RecordReader, RecordSource, SourceError};
+use crate::source::{At, Place, Record, RecordReader, RecordSource, SourceError};
 
 /// Records in memory, as a source of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +49,11 @@ impl RecordReader for VecReader<'_> {
             return Ok(false);
         };
         record.ordinal = self.next as u64;
-        record.place = Place { part: 0, line: self.next as u64 + 2 };
-        record.cells.clone_from(cells);
+        record.place = Place { part: 0, at: At::Line(self.next as u64 + 2) };
+        record.clear();
+        for cell in cells {
+            record.push_text(cell);
+        }
         self.next += 1;
         Ok(true)
     }

@@ -200,13 +200,18 @@ fn read(
 ) -> Result<FirstPass, PublishError> {
     let mut records = Records::open(&settings.source, source).map_err(RowsError::from)?;
     let mut builder = SchemaBuilder::new(records.header(), &settings.source).map_err(RowsError::from)?;
+    records.only(&builder.columns());
     let mut sampler = match &settings.routing {
         RoutingSettings::KMeans(settings) => Sampler::new(settings),
         RoutingSettings::RoundRobin { .. } => Sampler::Fixed(Sample::All),
     };
     let mut rows = 0u64;
     while let Some(record) = records.next().map_err(RowsError::from)? {
-        builder.push(record).map_err(|misfit| RowsError::from(misfit.at(record, source)))?;
+        if let Err(misfit) = builder.push(record) {
+            let misfit = misfit.at(record, source);
+            records.misfit(misfit).map_err(RowsError::from)?;
+            continue;
+        }
         sampler.push(record.ordinal);
         rows += 1;
         if rows.is_multiple_of(TELL_EVERY) {

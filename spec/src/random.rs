@@ -26,4 +26,11 @@ impl Random {
         let low = u128::from(self.0.next_u64());
         ((high << 64) | low).checked_rem(bound).unwrap_or(0)
     }
+
+    /// A number from 0 up to but not including 1, a multiple of 2^-53.
+    #[cfg(feature = "io")]
+    #[allow(clippy::cast_precision_loss)] // 53 bits are exact
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / 9_007_199_254_740_992.0
+    }
 }

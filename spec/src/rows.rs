@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use snake::{Cell, Schema, TargetValue};
 
 use crate::convert::Converter;
-use crate::error::{MaterialiseError, RowsError};
+use crate::error::{MaterialiseError, RowError, RowsError};
 use crate::run::{OnError, PublicSource};
 use crate::source::{Record, RecordReader, RecordSource, SourceError};
 
@@ -45,13 +45,29 @@ impl<'s> Records<'s> {
         self.reader.header()
     }
 
+    /// Says which columns will be looked at.
+    pub(crate) fn only(&mut self, columns: &[usize]) {
+        self.reader.only(columns);
+    }
+
+    /// Leaves a record out whose values do not fit, where the run says so.
+    pub(crate) fn misfit(&mut self, misfit: RowError) -> Result<(), RowError> {
+        match self.on_error {
+            OnError::Skip => {
+                self.skipped += 1;
+                Ok(())
+            }
+            OnError::Refuse => Err(misfit),
+        }
+    }
+
     /// How many malformed records were left out so far.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped + self.reader.skipped()
     }
 
     /// The next record that has as many cells as the header, and a target. Others are an error, or left out.
-    pub(crate) fn next(&mut self) -> Result<Option<&Record>, SourceError> {
+    pub(crate) fn next(&mut self) -> Result<Option<&mut Record>, SourceError> {
         loop {
             if !self.reader.next(&mut self.record)? {
                 return Ok(None);
@@ -72,26 +88,25 @@ impl<'s> Records<'s> {
                 (Some(reason), OnError::Refuse) => {
                     return Err(SourceError::Malformed {
                         location: self.source.location(self.record.place.part),
-                        line: self.record.place.line,
+                        at: self.record.place.at,
                         reason,
                     });
                 }
             }
         }
-        Ok(Some(&self.record))
+        Ok(Some(&mut self.record))
     }
 
     fn fault(&self) -> Option<String> {
-        let found = self.record.cells.len();
+        let found = self.record.len();
         if found != self.width {
             return Some(format!(
                 "{found} cells where the header has {}: mend the row, or set `on_error = \"skip\"`",
                 self.width
             ));
         }
-        let target = self.target.and_then(|target| self.record.cells.get(target).map(|cell| (target, cell)));
-        match target {
-            Some((target, cell)) if cell.is_empty() => {
+        match self.target {
+            Some(target) if self.record.cell(target).is_missing() => {
                 let name = self.reader.header().get(target).map_or("", String::as_str);
                 Some(format!(
                     "the target {name:?} is empty: fill it in, take the row out, or set `on_error = \"skip\"`"
@@ -119,7 +134,8 @@ pub(crate) struct RowCount {
     pub(crate) skipped: u64,
 }
 
-/// Streams the source's rows under a schema until its end, or until `visit` breaks off.
+/// Streams the source's rows under a schema until its end, or until `visit` breaks off. A row with a value that does not fit
+/// is an error, or left out where the run says so.
 pub(crate) fn for_each_row<E: From<RowsError>>(
     schema: &Schema,
     description: &PublicSource,
@@ -128,14 +144,21 @@ pub(crate) fn for_each_row<E: From<RowsError>>(
 ) -> Result<RowCount, E> {
     let mut records = Records::open(description, source).map_err(RowsError::from)?;
     let converter = Converter::new(records.header(), schema, description).map_err(RowsError::from)?;
+    records.only(&converter.columns());
     let mut count = RowCount::default();
     let mut spare: Vec<Cell<'static>> = Vec::with_capacity(schema.features.len());
     while let Some(record) = records.next().map_err(RowsError::from)? {
+        converter.spell(record);
         let mut cells = recycled(spare);
-        let target = converter
-            .convert(record, &mut cells)
-            .map_err(|misfit| misfit.at(record, &*source))
-            .map_err(RowsError::from)?;
+        let target = match converter.convert(record, &mut cells) {
+            Ok(target) => target,
+            Err(misfit) => {
+                let misfit = misfit.at(record, source);
+                spare = recycled(cells);
+                records.misfit(misfit).map_err(RowsError::from)?;
+                continue;
+            }
+        };
         count.rows += 1;
         let flow = visit(Row { ordinal: record.ordinal, cells: &cells, target })?;
         spare = recycled(cells);

@@ -27,8 +27,14 @@ pub struct PublicSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// RFC 4180 with one header record; plain or `.gz`.
+    /// RFC 4180 with one header record.
     Csv,
+    /// One JSON object a line.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+    /// Made up by a rule, for trials.
+    Synthetic,
 }
 
 /// What the operator says the target is.

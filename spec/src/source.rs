@@ -1,23 +1,40 @@
 //! The seam between rows and where they come from. Implementations that touch files are behind the feature `io`.
 
-/// A record as it stands in the source: texts, in the order of the header.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The record's number over all parts in order, from 0. Bad records use one up too.
-    pub ordinal: u64,
-    /// Where it stands, for messages: part and line, such as `adult.csv line 17`.
-    pub place: Place,
-    /// The cells. Reused from record to record, so take what you keep.
-    pub cells: Vec<String>,
-}
+use std::fmt;
+
+pub(crate) use crate::record::Record;
 
 /// Where a record stands in its source.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The part's position in `locations`.
     pub part: usize,
-    /// The line (or, where lines mean nothing, the record) within the part, from 1.
-    pub line: u64,
+    /// Where in the part.
+    pub at: At,
+}
+
+/// Where a record stands in its part, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The line on which it begins.
+    Line(u64),
+    /// Its number, where lines mean nothing.
+    Row(u64),
+}
+
+impl Default for At {
+    fn default() -> Self {
+        Self::Row(0)
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row(row) => write!(f, "row {row}"),
+        }
+    }
 }
 
 /// A source failed, or is not what it should be. Every message names location, place and remedy.
@@ -32,12 +49,12 @@ pub enum SourceError {
         reason: String,
     },
     /// A record is malformed.
-    #[error("{location}, line {line}: {reason}")]
+    #[error("{location}, {at}: {reason}")]
     Malformed {
         /// Which part.
         location: String,
-        /// Which line, from 1.
-        line: u64,
+        /// Where in it.
+        at: At,
         /// What is wrong, and what to do.
         reason: String,
     },
@@ -60,10 +77,16 @@ pub trait RecordReader: Send {
     /// The column names.
     fn header(&self) -> &[String];
 
+    /// Says before the first record which columns will be looked at (positions in the header): the cells of others may come
+    /// empty, which spares the formats that can leave them out their work.
+    fn only(&mut self, columns: &[usize]) {
+        let _ = columns;
+    }
+
     /// Reads the next record into `record`, whose buffers are reused. `false` at the end.
     ///
     /// # Errors
-    /// [`SourceError`] naming part and line.
+    /// [`SourceError`] naming part and place.
     fn next(&mut self, record: &mut Record) -> Result<bool, SourceError>;
 
     /// How many malformed records were left out so far in this pass. Each used up its ordinal, so the ordinals that

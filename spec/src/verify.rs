@@ -50,8 +50,8 @@ pub fn verify_routing(
         return Ok(mismatch(error.to_string()));
     }
     let settings = &recorded.settings;
-    let sample = Sampler::run(settings, description, source)?;
-    match fit(settings, &sample, &spec.schema, description, source) {
+    let sample = Sampler::run(settings, &spec.schema, description, source);
+    match sample.and_then(|sample| fit(settings, &sample, &spec.schema, description, source)) {
         Ok(Fitted::Fit(found)) => Ok(compare(recorded, &found, &spec.schema)),
         Ok(Fitted::TooFewRows { rows }) => Ok(RoutingVerdict::Unverifiable {
             reason: format!("the source now yields {rows} rows for a router of {} paths", settings.paths),

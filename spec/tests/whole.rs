@@ -11,9 +11,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use snake::{Cancel, Cell, Column, FeatureKind, Label, Model, Predictor, TrainingRows, Value};
 use spec::{
-    AssembleError, Census, CsvSource, DataSpec, MemoryLimits, RoutingCheck, RunFile, ShardCache, ShardStore,
-    SourcePlaces, StoreSettings, VecSource, assemble, publish, read_run_file, router_of_model, train_locally,
-    write_whole_file,
+    AssembleError, Census, DataSpec, MemoryLimits, RoutingCheck, RunFile, ShardCache, ShardStore,
+    SourcePlaces, StoreSettings, TableSource, VecSource, assemble, publish, read_run_file, router_of_model,
+    train_locally, write_whole_file,
 };
 
 mod support;
@@ -38,7 +38,7 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
 struct Run {
     folder: tempfile::TempDir,
     file: RunFile,
-    source: CsvSource,
+    source: TableSource,
     spec: Arc<DataSpec>,
 }
 

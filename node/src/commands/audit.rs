@@ -14,6 +14,7 @@ use snake::{
     Audit, AuditVote, Label, LayerAudit, Model, Prediction, Predictor, RowBatch, RowBatchBuilder, TargetKind,
     Value,
 };
+use spec::{OnError, TableSource};
 
 use crate::cli::AuditArgs;
 use crate::model_rows::{for_each_part_until, read_model_with_rows};
@@ -45,7 +46,8 @@ fn csv_rows(
 ) -> Result<()> {
     let (from, to) = args.rows.map_or((0, u64::MAX), |rows| (rows.from, rows.to));
     let mut any = false;
-    for_each_part_until(model, csv, &|ordinal| ordinal >= from, to, &mut |rows| {
+    let rows = TableSource::of_files(vec![csv.to_owned()], OnError::Refuse);
+    for_each_part_until(model, &rows, &|ordinal| ordinal >= from, to, &mut |rows| {
         any = true;
         let places: Vec<usize> = (0..rows.batch.rows()).collect();
         for (places, ordinals) in places.chunks(ROWS_AT_A_TIME).zip(rows.ordinals.chunks(ROWS_AT_A_TIME)) {

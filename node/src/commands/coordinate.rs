@@ -1,6 +1,6 @@
 //! `coordinate`: collect the reports of runs and write their models.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
         .into());
     }
     let places = SourcePlaces { overrides: sources_of(&manifest, args), allow_local: false };
-    let source = places.of_manifest(&manifest.body().source);
+    let source = places.of_manifest(&manifest.body().source, &manifest.spec().schema);
     let source =
         source.map(|source| Arc::new(source) as Arc<dyn RecordSource>).map_err(|error| error.to_string());
     if let (Err(reason), false) = (&source, places.overrides.is_empty()) {
@@ -110,12 +110,14 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
 
 /// Of the files that were given with `--source`, those of this run: with several manifests they are told apart by their
 /// names.
-fn sources_of(manifest: &Manifest, args: &CoordinateArgs) -> Vec<PathBuf> {
+fn sources_of(manifest: &Manifest, args: &CoordinateArgs) -> Vec<String> {
     if args.manifests.len() == 1 {
         return args.source.clone();
     }
     let named = |part: &String| {
-        args.source.iter().find(|file| file.file_name().is_some_and(|name| name == part.as_str()))
+        args.source
+            .iter()
+            .find(|place| place.rsplit(['/', '\\']).next() == Some(part.as_str()) || *place == part)
     };
     manifest.body().source.locations.iter().map_while(named).cloned().collect()
 }

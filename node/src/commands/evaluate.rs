@@ -9,7 +9,7 @@ use snake::{
     CALIBRATION_BINS, CalibrationBin, ClassMetrics, ClassScorer, Confusion, Label, Model, NumberMetrics,
     NumberScorer, Predictor, TargetKind, disturbs,
 };
-use spec::{Holdout, OnError};
+use spec::{Holdout, OnError, RecordSource, TableSource};
 
 use crate::cli::EvaluateArgs;
 use crate::commands::predict::class_text;
@@ -21,7 +21,9 @@ use crate::outln;
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let model = read_model(&args.model)?;
     let held_out = args.held_out.as_deref().map(held_out).transpose()?;
-    let figures = evaluate(&model, &args.csv, held_out.as_ref())?;
+    let on_error = held_out.as_ref().map_or(OnError::Refuse, |held_out| held_out.on_error);
+    let rows = TableSource::of_files(vec![args.csv.clone()], on_error);
+    let figures = evaluate(&model, &rows, held_out.as_ref())?;
     if args.json {
         outln!("{}", Value::Object(figures.json()))?;
         return Ok(());
@@ -164,51 +166,54 @@ fn short(name: &str) -> String {
     name.chars().take(WIDTH - 2).chain("..".chars()).collect()
 }
 
-/// Measures a model on a file's rows, all or only those held out. No row is kept.
-pub(crate) fn evaluate(model: &Model, csv: &Path, held_out: Option<&HeldOut>) -> Result<Figures> {
+/// Measures a model on a source's rows, all or only those held out. No row is kept.
+pub(crate) fn evaluate(
+    model: &Model,
+    source: &dyn RecordSource,
+    held_out: Option<&HeldOut>,
+) -> Result<Figures> {
     let holdout = held_out.map(|held_out| Holdout::new(held_out.share, held_out.seed));
-    let on_error = held_out.map_or(OnError::Refuse, |held_out| held_out.on_error);
+    let location = &source.location(0);
     let predictor = Predictor::new(model)?;
     let classes = predictor.classes();
     let wanted = |ordinal| holdout.as_ref().is_none_or(|holdout| holdout.holds_out(ordinal));
     if model.head.target_kind == TargetKind::Number {
         let mut scorer = NumberScorer::new();
-        for_each_part(model, csv, on_error, &wanted, &mut |rows| {
-            let targets = targets(rows.targets.as_deref(), model, csv)?;
+        for_each_part(model, source, &wanted, &mut |rows| {
+            let targets = targets(rows.targets.as_deref(), model, location)?;
             // Votes of numbers are many, and only the estimate is asked for.
             let estimates = predictor.predict_each(&rows.batch, |_, prediction| prediction.estimate());
             for ((target, ordinal), estimate) in targets.iter().zip(&rows.ordinals).zip(estimates) {
                 let value: f64 =
                     target.trim().parse().ok().filter(|v: &f64| v.is_finite()).with_context(|| {
-                        format!("{}: row {ordinal}: the target {target:?} is not a number", csv.display())
+                        format!("{location}: row {ordinal}: the target {target:?} is not a number")
                     })?;
                 scorer.add(value, estimate);
             }
             Ok(())
         })?;
-        return Ok(Figures::Number(scorer.finish().with_context(|| no_rows(csv))?));
+        return Ok(Figures::Number(scorer.finish().with_context(|| no_rows(location))?));
     }
     let mut scorer = ClassScorer::new(classes.len());
-    for_each_part(model, csv, on_error, &wanted, &mut |rows| {
-        let targets = targets(rows.targets.as_deref(), model, csv)?;
+    for_each_part(model, source, &wanted, &mut |rows| {
+        let targets = targets(rows.targets.as_deref(), model, location)?;
         for (target, prediction) in targets.iter().zip(predictor.predict(&rows.batch)) {
             scorer.add(class_of(target, model.head.target_kind, classes), &prediction);
         }
         Ok(())
     })?;
-    let figures = scorer.finish().with_context(|| no_rows(csv))?;
+    let figures = scorer.finish().with_context(|| no_rows(location))?;
     Ok(Figures::Classes(figures, classes.to_vec()))
 }
 
-fn no_rows(csv: &Path) -> String {
-    format!("{}: has no rows to evaluate on, or none with a vote", csv.display())
+fn no_rows(location: &str) -> String {
+    format!("{location}: has no rows to evaluate on, or none with a vote")
 }
 
-fn targets<'t>(targets: Option<&'t [String]>, model: &Model, csv: &Path) -> Result<&'t [String]> {
+fn targets<'t>(targets: Option<&'t [String]>, model: &Model, location: &str) -> Result<&'t [String]> {
     targets.with_context(|| {
         format!(
-            "{}: has no column {:?}, the model's target, to compare with; `predict` does without",
-            csv.display(),
+            "{location}: has no column {:?}, the model's target, to compare with; `predict` does without",
             model.head.target
         )
     })

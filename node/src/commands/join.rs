@@ -234,14 +234,16 @@ fn confirm(manifest: &Manifest, args: &JoinArgs) -> Result<()> {
 fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) -> Result<Arc<ShardStore>> {
     let places = SourcePlaces { overrides: args.source.clone(), allow_local: args.allow_local };
     let description = manifest.body().source.clone();
-    let source = places.of_manifest(&description).map_err(|error| Usage(error.to_string()))?;
-    let parts = source.parts().to_vec();
+    let source = places
+        .of_manifest(&description, &manifest.spec().schema)
+        .map_err(|error| Usage(error.to_string()))?;
+    let source = Arc::new(source);
     let mebibytes = |count: u64| usize::try_from(count.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
     let limits = MemoryLimits { shards: args.max_shards as usize, bytes: mebibytes(args.max_shard_memory) };
     let settings = StoreSettings {
         spec: Arc::new(manifest.spec().clone()),
         description,
-        source: Arc::new(source) as Arc<dyn RecordSource>,
+        source: Arc::clone(&source) as Arc<dyn RecordSource>,
         memory: Arc::new(Mutex::new(ShardCache::new(limits))),
         data_dir: Some(PathBuf::from(data_dir)),
         disk_bytes: args.max_shard_disk.saturating_mul(1 << 20),
@@ -253,10 +255,7 @@ fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) 
     // A run that was refused before is refused again, whether its source is there or not. Otherwise a source that is not
     // there would later look like one that is away for a while.
     if !matches!(store.finding(), Some(Finding::Refused(_))) {
-        for part in parts {
-            let context = || format!("{}: the source can't be opened", part.display());
-            std::fs::File::open(&part).with_context(context)?;
-        }
+        source.check()?;
     }
     Ok(Arc::new(store))
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use snake::{Model, Prediction, Predictor, RowBatchBuilder, TargetKind};
-use spec::{CsvSource, OnError, Record, RecordSource};
+use spec::{OnError, Record, RecordSource, TableSource};
 
 use crate::cli::PredictArgs;
 use crate::commands::train::threads;
@@ -82,7 +82,7 @@ fn predict(
     let votes_matter = model.head.target_kind != TargetKind::Number;
     let classes = if votes_matter { predictor.classes().len().max(1) } else { 1 };
     let together = (SHARES_TOGETHER / classes).clamp(FEWEST_ROWS, ROWS_TOGETHER);
-    let source = CsvSource::without_run(vec![csv.to_owned()], OnError::Refuse);
+    let source = TableSource::of_files(vec![csv.to_owned()], OnError::Refuse);
     let mut reader = source.open()?;
     let columns = Columns::new(model, reader.header(), csv)?;
     let needed = columns.needed();
@@ -93,6 +93,7 @@ fn predict(
             && cells.text.len() < BYTES_TOGETHER
             && reader.next(&mut record)?
         {
+            record.spell_all();
             cells.push(&record);
         }
         Ok((!cells.ordinals.is_empty()).then_some(cells))
@@ -134,7 +135,7 @@ struct Cells {
 impl Cells {
     fn push(&mut self, record: &Record) {
         for column in &self.columns {
-            self.text.push_str(record.cells.get(*column).map_or("", String::as_str));
+            self.text.push_str(record.text(*column));
             self.ends.push(self.text.len());
         }
         self.ordinals.push(record.ordinal);

@@ -60,8 +60,6 @@ pub(crate) fn sign(
 ) -> Result<Announcement> {
     let settings = &operated.file.settings;
     let summary = &published.summary;
-    let bytes =
-        operated.parts().iter().filter_map(|part| std::fs::metadata(part).ok()).map(|file| file.len()).sum();
     let sum = |of: fn(&spec::PathSummary) -> u64| summary.paths.iter().map(of).sum();
     let body = ManifestBody {
         version: MANIFEST_VERSION,
@@ -76,7 +74,7 @@ pub(crate) fn sign(
             held_out: summary.held_out,
             duplicates: sum(|path| path.duplicates),
             conflicts: sum(|path| path.conflicts),
-            bytes,
+            bytes: operated.source.bytes(),
         },
     };
     let manifest = Manifest::sign(operator, body)?;

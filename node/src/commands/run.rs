@@ -184,8 +184,8 @@ impl Network<'_> {
     /// What all peers have in common: events, loopback, and where the source is.
     fn finish(&self, mut line: Vec<String>) -> Vec<String> {
         line.extend(strings(&["--json", "--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]));
-        for part in self.operated.parts() {
-            line.extend(["--source".to_owned(), shown(part)]);
+        for place in self.operated.source.places() {
+            line.extend(["--source".to_owned(), place]);
         }
         line
     }
@@ -272,9 +272,9 @@ fn summarise(
 ) -> Result<()> {
     let trained: u64 = published.spec.shards.iter().map(|shard| shard.rows).sum();
     outln!("model       {}", args.out.display())?;
-    if let ([part], true) = (operated.parts(), published.summary.held_out > 0) {
+    if published.summary.held_out > 0 {
         let model = read_model(&args.out)?;
-        let figures = evaluate(&model, part, Some(&held_out(&args.file)?))?;
+        let figures = evaluate(&model, &operated.source, Some(&held_out(&args.file)?))?;
         let figures: Vec<String> = figures
             .summary()
             .iter()

@@ -1,64 +1,21 @@
-use std::io::Write;
+//! CSV files, and what all formats share: parts, packing, ordinals, errors with their place.
+
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::io::part::{MAX_CELL_BYTES, MAX_COLUMNS};
+use crate::io::testing::{self, Files, Row, gzip, read, row, zst};
+use crate::record::Record;
+use crate::run::{Format, OnError};
+use crate::source::RecordSource;
 
-use super::*;
-
-struct Files {
-    folder: tempfile::TempDir,
-    parts: Vec<PathBuf>,
-}
-
-impl Files {
-    fn new(parts: &[&[u8]]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let parts = parts
-            .iter()
-            .enumerate()
-            .map(|(i, bytes)| {
-                let path = folder.path().join(format!("part{i}.csv"));
-                std::fs::write(&path, bytes).unwrap();
-                path
-            })
-            .collect();
-        Self { folder, parts }
-    }
-
-    fn source(&self, on_error: OnError) -> CsvSource {
-        CsvSource::new(self.parts.clone(), on_error)
-    }
-}
-
-type Rows = Vec<(u64, usize, u64, Vec<String>)>;
-
-fn read(source: &CsvSource) -> Result<(Rows, u64), SourceError> {
-    let mut reader = source.open()?;
-    let (mut record, mut rows) = (Record::default(), Vec::new());
-    while reader.next(&mut record)? {
-        rows.push((record.ordinal, record.place.part, record.place.line, record.cells.clone()));
-    }
-    assert!(!reader.next(&mut record)?, "the end stays the end");
-    Ok((rows, reader.skipped()))
-}
-
-fn rows(parts: &[&[u8]]) -> Rows {
-    read(&Files::new(parts).source(OnError::Refuse)).unwrap().0
-}
-
-fn row(ordinal: u64, part: usize, line: u64, cells: &[&str]) -> (u64, usize, u64, Vec<String>) {
-    (ordinal, part, line, cells.iter().map(|c| (*c).to_owned()).collect())
+fn rows(parts: &[&[u8]]) -> Vec<Row> {
+    let files = Files::new(parts);
+    read(&files.source(Format::Csv, OnError::Refuse)).unwrap().0
 }
 
 fn error(parts: &[&[u8]]) -> String {
-    read(&Files::new(parts).source(OnError::Refuse)).unwrap_err().to_string()
-}
-
-fn gz(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+    let files = Files::new(parts);
+    read(&files.source(Format::Csv, OnError::Refuse)).unwrap_err().to_string()
 }
 
 #[test]
@@ -81,28 +38,51 @@ fn the_last_line_may_end_or_not() {
 #[test]
 fn a_byte_order_mark_is_dropped_in_every_part() {
     let part = b"\xef\xbb\xbf\"a\",b\n1,2\n";
-    assert_eq!(rows(&[part, &gz(part)]), [row(0, 0, 2, &["1", "2"]), row(1, 1, 2, &["1", "2"])]);
+    assert_eq!(rows(&[part, &gzip(part)]), [row(0, 0, 2, &["1", "2"]), row(1, 1, 2, &["1", "2"])]);
 }
 
 #[test]
 fn gzip_is_found_by_its_first_bytes_and_may_have_several_members() {
-    let mut two = gz(b"a,b\n1,2\n");
-    two.extend(gz(b"3,4\n"));
+    let mut two = gzip(b"a,b\n1,2\n");
+    two.extend(gzip(b"3,4\n"));
     assert_eq!(rows(&[&two]), [row(0, 0, 2, &["1", "2"]), row(1, 0, 3, &["3", "4"])]);
     let files = Files::new(&[b""]);
     let path = files.folder.path().join("plain.csv.gz");
     std::fs::write(&path, "a\n1\n").unwrap();
-    assert_eq!(read(&CsvSource::new(vec![path], OnError::Refuse)).unwrap().0, [row(0, 0, 2, &["1"])]);
+    assert_eq!(
+        read(&testing::files(&[path], Format::Csv, OnError::Refuse)).unwrap().0,
+        [row(0, 0, 2, &["1"])]
+    );
+}
+
+#[test]
+fn a_million_characters_are_a_cell() {
+    for text in ["x".repeat(1_000_000), "é".repeat(500_000)] {
+        let table = format!("a,b\n1,\"{text}\"\n3,4\n");
+        for packed in [table.as_bytes().to_vec(), gzip(table.as_bytes()), zst(table.as_bytes())] {
+            assert_eq!(rows(&[&packed]), [row(0, 0, 2, &["1", &text]), row(1, 0, 3, &["3", "4"])]);
+        }
+    }
+}
+
+#[test]
+fn cells_may_be_in_any_language() {
+    let table = "naïve,名前,🦀\nżółw,\"こんにちは, 世界\",\u{200f}مرحبا\n";
+    let files = Files::new(&[table.as_bytes(), &zst(table.as_bytes())]);
+    let source = files.source(Format::Csv, OnError::Refuse);
+    assert_eq!(source.open().unwrap().header(), ["naïve", "名前", "🦀"]);
+    let cells = ["żółw", "こんにちは, 世界", "\u{200f}مرحبا"];
+    assert_eq!(read(&source).unwrap().0, [row(0, 0, 2, &cells), row(1, 1, 2, &cells)]);
 }
 
 #[test]
 fn a_gzip_file_that_was_cut_is_an_error() {
     let text: String = (0..2000).map(|i| format!("{i},{}\n", i * 7919 % 1000)).collect();
-    let mut bytes = gz(format!("a,b\n{text}").as_bytes());
+    let mut bytes = gzip(format!("a,b\n{text}").as_bytes());
     bytes.truncate(bytes.len() / 2);
     let text = error(&[&bytes]);
-    assert!(text.contains("part0.csv") && text.contains("ends too early"), "{text}");
-    let mut bytes = gz(b"a,b\n1,2\n");
+    assert!(text.contains("part0") && text.contains("ends too early"), "{text}");
+    let mut bytes = gzip(b"a,b\n1,2\n");
     let middle = bytes.len() - 6;
     bytes[middle] ^= 0xff;
     assert!(error(&[&bytes]).contains("damaged, fetch it again"), "{}", error(&[&bytes]));
@@ -112,7 +92,7 @@ fn a_gzip_file_that_was_cut_is_an_error() {
 fn a_ragged_row_names_place_and_remedy() {
     for (row, found) in [("1", 1), ("1,2,3", 3)] {
         let text = error(&[format!("a,b\n1,2\n{row}\n").as_bytes()]);
-        assert!(text.contains("part0.csv, line 3: "), "{text}");
+        assert!(text.contains("part0, line 3: "), "{text}");
         assert!(text.contains(&format!("the row has {found} cells, the header has 2")), "{text}");
         assert!(text.ends_with("or set on_error = \"skip\""), "{text}");
     }
@@ -129,7 +109,7 @@ fn what_is_not_utf8_names_the_column() {
 #[test]
 fn skipped_rows_use_up_their_ordinals() {
     let files = Files::new(&[b"a,b\n1,2\n3\n\xff,4\n5,6\n", b"a,b\n1,2,3\n7,8\n"]);
-    let (rows, skipped) = read(&files.source(OnError::Skip)).unwrap();
+    let (rows, skipped) = read(&files.source(Format::Csv, OnError::Skip)).unwrap();
     assert_eq!(rows, [row(0, 0, 2, &["1", "2"]), row(3, 0, 5, &["5", "6"]), row(5, 1, 3, &["7", "8"])]);
     assert_eq!(skipped, 3);
 }
@@ -138,12 +118,12 @@ fn skipped_rows_use_up_their_ordinals() {
 fn parts_have_one_header() {
     let text = error(&[b"a,b\n1,2\n", b"a,c\n1,2\n"]);
     assert!(
-        text.contains("part1.csv: its header is not that of the first part: column 2 is \"c\" here"),
+        text.contains("part1: its columns are not those of the first part: column 2 is \"c\" here"),
         "{text}"
     );
     let text = error(&[b"a,b\n1,2\n", b"a\n1\n"]);
     assert!(text.contains("it has 1 columns"), "{text}");
-    assert!(error(&[b"a,b\n1,2\n", b""]).contains("part1.csv: is empty"));
+    assert!(error(&[b"a,b\n1,2\n", b""]).contains("part1: is empty"));
 }
 
 #[test]
@@ -157,10 +137,10 @@ fn empty_files_say_what_they_lack() {
 #[test]
 fn a_quote_that_is_never_closed_is_found() {
     let text = error(&[b"a,b\n1,2\n3,\"four\n5,6\n7,8\n"]);
-    assert!(text.contains("part0.csv, line 3: a quote is opened in this record and never closed"), "{text}");
+    assert!(text.contains("part0, line 3: a quote is opened in this record and never closed"), "{text}");
     assert!(error(&[b"a,\"b\n1,2\n"]).contains("line 1: a quote is opened"));
     let files = Files::new(&[b"a,b\n1,2\n3,\"four\n5,6\n"]);
-    let error = read(&files.source(OnError::Skip)).unwrap_err().to_string();
+    let error = read(&files.source(Format::Csv, OnError::Skip)).unwrap_err().to_string();
     assert!(error.contains("never closed"), "skipping would lose the rest: {error}");
 }
 
@@ -170,7 +150,7 @@ fn a_record_that_is_too_large_stops_before_memory_grows() {
     bytes.resize(20 << 20, b'x');
     let text = error(&[&bytes]);
     assert!(text.contains("larger than 8 MiB: a quote"), "{text}");
-    let text = error(&[&gz(&bytes)]);
+    let text = error(&[&gzip(&bytes)]);
     assert!(text.contains("larger than 8 MiB: a quote"), "{text}");
 }
 
@@ -179,7 +159,7 @@ fn a_cell_that_is_too_large_is_malformed() {
     let large = "x".repeat(MAX_CELL_BYTES + 1);
     let text = format!("a,b\n1,{large}\n3,4\n");
     assert!(error(&[text.as_bytes()]).contains("line 2: column \"b\" has 1048577 bytes"));
-    let (rows, skipped) = read(&Files::new(&[text.as_bytes()]).source(OnError::Skip)).unwrap();
+    let (rows, skipped) = read(&Files::new(&[text.as_bytes()]).source(Format::Csv, OnError::Skip)).unwrap();
     assert_eq!((rows, skipped), (vec![row(1, 0, 3, &["3", "4"])], 1));
     let header = vec!["c"; MAX_COLUMNS + 1].join(",");
     assert!(error(&[header.as_bytes()]).contains("at most 65536 are read"));
@@ -187,13 +167,13 @@ fn a_cell_that_is_too_large_is_malformed() {
 
 #[test]
 fn what_is_no_csv_file_is_refused() {
-    let missing = CsvSource::new(vec!["no/such.csv".into()], OnError::Refuse);
+    let missing = testing::files(&["no/such.csv".into()], Format::Csv, OnError::Refuse);
     assert!(read(&missing).unwrap_err().to_string().starts_with("no/such.csv: there is no such file"));
     let files = Files::new(&[b"a\n1\n"]);
-    let folder = CsvSource::new(vec![files.folder.path().to_owned()], OnError::Refuse);
+    let folder = testing::files(&[files.folder.path().to_owned()], Format::Csv, OnError::Refuse);
     assert!(read(&folder).unwrap_err().to_string().contains("is not a file"));
     if Path::new("/dev/zero").exists() {
-        let device = CsvSource::new(vec!["/dev/zero".into()], OnError::Refuse);
+        let device = testing::files(&["/dev/zero".into()], Format::Csv, OnError::Refuse);
         assert!(read(&device).unwrap_err().to_string().contains("is not a file"));
     }
     assert!(error(&[b"PK\x03\x04rest"]).contains("is a zip archive"));
@@ -203,7 +183,7 @@ fn what_is_no_csv_file_is_refused() {
 #[test]
 fn after_an_error_there_is_no_end() {
     let files = Files::new(&[b"a,b\n1\n2,3\n"]);
-    let source = files.source(OnError::Refuse);
+    let source = files.source(Format::Csv, OnError::Refuse);
     let mut reader = source.open().unwrap();
     let mut record = Record::default();
     assert!(reader.next(&mut record).is_err());
@@ -225,7 +205,7 @@ proptest::proptest! {
                 writer.write_record(row).unwrap();
             }
             let bytes = writer.into_inner().unwrap();
-            if packed { gz(&bytes) } else { bytes }
+            if packed { gzip(&bytes) } else { bytes }
         };
         let (first, second) = table.split_at(cut.min(table.len()));
         let (first, second) = (write(first), write(second));
@@ -236,7 +216,7 @@ proptest::proptest! {
     #[test]
     fn no_bytes_make_it_fail_in_another_way(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
         for on_error in [OnError::Refuse, OnError::Skip] {
-            let _ = read(&Files::new(&[&bytes]).source(on_error));
+            let _ = read(&Files::new(&[&bytes]).source(Format::Csv, on_error));
         }
     }
 }

@@ -1,23 +1,34 @@
 //! Everything that touches a file: sources, the disk cache, and the shard store above them.
 
+mod arrow_cells;
 mod cancelling;
 mod csv;
-mod csv_part;
+mod csv_records;
 mod disk;
 mod gate;
-mod input;
+mod json_lines;
+mod limits;
 mod locate;
+mod parquet;
+mod part;
+mod part_place;
 mod replace;
 mod rows_file;
 mod run_file;
 mod store;
+mod synthetic;
+mod table_source;
+#[cfg(test)]
+mod testing;
+mod unpack;
 mod whole_file;
 
-pub use csv::CsvSource;
 pub use disk::{DiskCache, DiskCounters};
 pub use gate::{Finding, RoutingCheck};
+pub use limits::SourceLimits;
 pub use locate::{LocateError, SourcePlaces};
 use replace::replace;
 pub use run_file::{RunFileFault, RunFileReadError, read_run_file};
 pub use store::{ShardError, ShardStore, StoreCounters, StoreSettings};
+pub use table_source::TableSource;
 pub use whole_file::{WholeFileError, write_whole_file};

@@ -36,7 +36,7 @@ pub fn read_run_file(path: &Path) -> Result<RunFile, RunFileReadError> {
 }
 
 fn read(path: &Path) -> Result<RunFile, RunFileFault> {
-    let unreadable = |error: &std::io::Error| RunFileFault::Unreadable(super::input::reason(error));
+    let unreadable = |error: &std::io::Error| RunFileFault::Unreadable(super::unpack::reason(error));
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let mut bytes = Vec::new();
     file.take(MAX_RUN_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;

@@ -20,8 +20,8 @@ const KNOWN: [&str; 8] =
 
 pub(super) fn read(root: &Section<'_, '_>) -> Result<Source, RunFileError> {
     let section = root.section("source", &KNOWN)?;
-    format(&section)?;
-    let (paths, locations) = locations(&section)?;
+    let format = format(&section)?;
+    let (paths, locations) = locations(&section, format)?;
     let mirrors = mirrors(&section, locations.len())?;
     let target = target(&section)?;
     let types = [("class", TargetType::Class), ("number", TargetType::Number)];
@@ -36,31 +36,23 @@ pub(super) fn read(root: &Section<'_, '_>) -> Result<Source, RunFileError> {
         let reason = format!("is {value}, it must be from 0 up to but not including 1");
         return Err(section.error("holdout", *line, reason));
     }
-    let published =
-        PublicSource { format: Format::Csv, locations, mirrors, target, target_type, exclude, on_error };
+    let published = PublicSource { format, locations, mirrors, target, target_type, exclude, on_error };
     Ok(Source { published, holdout: value_or(holdout, 0.0), paths })
 }
 
-fn format(section: &Section<'_, '_>) -> Result<(), RunFileError> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Word {
-        Csv,
-        Later,
-    }
-    let words =
-        [("csv", Word::Csv), ("jsonl", Word::Later), ("parquet", Word::Later), ("synthetic", Word::Later)];
-    match section.choice("format", &words)? {
-        Some(At { value: Word::Later, line }) => {
-            let reason = "is not read yet: this version reads csv from a path; convert the rows to CSV";
-            Err(section.error("format", line, reason))
-        }
-        _ => Ok(()),
-    }
+fn format(section: &Section<'_, '_>) -> Result<Format, RunFileError> {
+    let words = [
+        ("csv", Format::Csv),
+        ("jsonl", Format::Jsonl),
+        ("parquet", Format::Parquet),
+        ("synthetic", Format::Synthetic),
+    ];
+    Ok(value_or(section.choice("format", &words)?, Format::Csv))
 }
 
-/// Paths as written and, in the same order, bare names.
-fn locations(section: &Section<'_, '_>) -> Result<(Vec<String>, Vec<String>), RunFileError> {
-    let hint = "name the CSV file, such as locations = [\"rows.csv\"]";
+/// Locations as written and, in the same order, as they are published: addresses as they stand, files by their bare names.
+fn locations(section: &Section<'_, '_>, format: Format) -> Result<(Vec<String>, Vec<String>), RunFileError> {
+    let hint = "name the file or address, such as locations = [\"rows.csv\"]";
     let Some(At { value: items, line }) = section.texts("locations")? else {
         return Err(section.missing("locations", hint));
     };
@@ -68,31 +60,41 @@ fn locations(section: &Section<'_, '_>) -> Result<(Vec<String>, Vec<String>), Ru
         return Err(section.error("locations", line, format!("is empty: {hint}")));
     }
     limit(section, "locations", line, items.len())?;
-    let (mut paths, mut names): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut written, mut published): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for At { value, line } in items {
         let error = |reason: String| section.error("locations", line, format!("{value:?} {reason}"));
-        let path = match classify(&value).map_err(error)? {
-            Location::Local(path) => path,
-            Location::Remote { scheme } => {
-                let reason = format!(
-                    "is a {scheme} address: this version reads csv from a path; download it and name the file here"
-                );
-                return Err(error(reason));
-            }
-        };
-        let name = bare_name(&path).map_err(error)?;
-        if [".zst", ".bz2", ".xz", ".zip"].iter().any(|end| name.to_ascii_lowercase().ends_with(end)) {
-            return Err(error("is packed in a way this version does not read: unpack it, or use .gz".into()));
-        }
-        if names.contains(&name) {
-            let reason =
-                "has the same file name as an earlier part, and parts are published under it: rename one";
+        let location = classify(&value).map_err(error)?;
+        let made_up = matches!(&location, Location::Remote { scheme } if scheme == "synthetic");
+        if made_up != (format == Format::Synthetic) {
+            let reason = "does not go with the format: format = \"synthetic\" and synthetic:// addresses belong together";
             return Err(error(reason.into()));
         }
-        paths.push(path);
-        names.push(name);
+        match location {
+            Location::Local(path) => {
+                let name = bare_name(&path).map_err(error)?;
+                if [".bz2", ".xz", ".zip"].iter().any(|end| name.to_ascii_lowercase().ends_with(end)) {
+                    let reason =
+                        "is packed in a way this version does not read: unpack it, or use .gz or .zst";
+                    return Err(error(reason.into()));
+                }
+                if published.contains(&name) {
+                    let reason = "has the same file name as an earlier part, and parts are published under it: rename one";
+                    return Err(error(reason.into()));
+                }
+                written.push(path);
+                published.push(name);
+            }
+            Location::Remote { .. } => {
+                if !made_up && let Err(reason) = public_address(&value) {
+                    // The address itself may hold a secret, so it is not repeated.
+                    return Err(section.error("locations", line, reason));
+                }
+                written.push(value.clone());
+                published.push(value);
+            }
+        }
     }
-    Ok((paths, names))
+    Ok((written, published))
 }
 
 fn mirrors(section: &Section<'_, '_>, parts: usize) -> Result<Vec<Vec<String>>, RunFileError> {
@@ -120,10 +122,13 @@ fn mirrors(section: &Section<'_, '_>, parts: usize) -> Result<Vec<Vec<String>>, 
     Ok(mirrors)
 }
 
-/// Mirrors are published as they stand, so they must mean the same to everyone and hold no secret.
+/// Addresses are published as they stand, so they must mean the same to everyone and hold no secret.
 fn public_address(text: &str) -> Result<(), String> {
     match classify(text) {
         Ok(Location::Remote { scheme }) if matches!(scheme.as_str(), "http" | "https" | "s3") => {}
+        Ok(Location::Remote { scheme }) => {
+            return Err(format!("holds a {scheme} address: https://, http:// and s3:// are read"));
+        }
         _ => {
             return Err(
                 "holds something that is not an address: it must begin with https://, http:// or s3://"
@@ -131,17 +136,42 @@ fn public_address(text: &str) -> Result<(), String> {
             );
         }
     }
-    let host =
-        text.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or("");
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or("");
     if host.contains('@') {
         return Err(
-            "holds an address with a user name or password, and mirrors are published: take it out".into()
+            "holds an address with a user name or password, and addresses are published: take it out".into(),
         );
     }
     if host.is_empty() || text.contains(char::is_whitespace) {
         return Err("holds an address without a host, or with a space in it".into());
     }
-    Ok(())
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let secret = query.split('&').filter_map(|pair| pair.split('=').next()).find(|key| is_secret(key));
+    match secret {
+        Some(key) => Err(format!(
+            "holds an address with {key:?} in it, which gives access to whoever has it, and addresses are published: \
+             name a public copy"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Keys of signed addresses and of tokens.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let known = [
+        "sig",
+        "signature",
+        "token",
+        "access_token",
+        "api_key",
+        "apikey",
+        "key",
+        "password",
+        "awsaccesskeyid",
+    ];
+    key.starts_with("x-amz-") || key.starts_with("x-goog-") || known.contains(&key.as_str())
 }
 
 fn target(section: &Section<'_, '_>) -> Result<String, RunFileError> {

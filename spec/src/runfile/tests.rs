@@ -162,7 +162,10 @@ fn values_out_of_range_or_of_another_type_are_refused() {
         ("[routing]\nsample = 0\nsampling = \"reservoir\"", "line 7: `routing.sampling` is \"reservoir\""),
         ("holdout = 1.0", "line 5: `source.holdout` is 1, it must be from 0 up to but not including 1"),
         ("holdout = -0.5", "line 5: `source.holdout` is -0.5"),
-        ("format = \"parquet\"", "this version reads csv from a path"),
+        (
+            "format = \"xlsx\"",
+            "`source.format` is \"xlsx\": it must be one of csv, jsonl, parquet, synthetic",
+        ),
         ("on_error = \"ignore\"", "`source.on_error` is \"ignore\": it must be one of refuse, skip"),
         ("target_type = \"numbr\"", "did you mean \"number\"?"),
         (
@@ -188,13 +191,17 @@ fn values_out_of_range_or_of_another_type_are_refused() {
 }
 
 #[test]
-fn locations_are_files() {
+fn locations_are_files_or_addresses() {
     for (locations, wanted) in [
         ("[]", "line 3: `source.locations` is empty"),
         ("[\"\"]", "`source.locations` \"\" is empty"),
-        ("[\"https://example.org/a.csv\"]", "is a https address: this version reads csv from a path"),
+        ("[\"ftp://example.org/a.csv\"]", "holds a ftp address: https://, http:// and s3:// are read"),
+        ("[\"https://me:secret@example.org/a.csv\"]", "user name or password"),
+        ("[\"https://x.org/a?X-Amz-Signature=12\"]", "gives access to whoever has it"),
+        ("[\"https://x.org/a?download=1&token=12\"]", "holds an address with \"token\" in it"),
+        ("[\"synthetic://mixed\"]", "format = \"synthetic\" and synthetic:// addresses belong together"),
         ("[\"data/\"]", "is a folder"),
-        ("[\"a.csv.zst\"]", "unpack it"),
+        ("[\"a.csv.xz\"]", "unpack it, or use .gz or .zst"),
         ("[\"a/x.csv\",\n\"b/x.csv\"]", "line 4: `source.locations` \"b/x.csv\" has the same file name"),
     ] {
         let (_, text) = error(&format!("name = \"n\"\n[source]\nlocations = {locations}\ntarget = \"t\"\n"));
@@ -205,7 +212,7 @@ fn locations_are_files() {
 #[test]
 fn what_has_no_default_must_be_there() {
     assert!(error("").1.starts_with("line 1: `name` is missing"));
-    assert!(error("name = \"x\"\n").1.contains("`source.locations` is missing: name the CSV file"));
+    assert!(error("name = \"x\"\n").1.contains("`source.locations` is missing: name the file or address"));
     let (line, text) = error("name = \"x\"\n\n[source]\nlocations = [\"a.csv\"]\n");
     assert_eq!((line, text.contains("`source.target` is missing")), (Some(3), true), "{text}");
     assert!(error(&LEAST.replace("income", "")).1.contains("line 4: `source.target` is empty"));

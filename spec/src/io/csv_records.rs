@@ -4,23 +4,12 @@ use std::io::{self, BufRead};
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::input::Input;
-
-/// A record's cells may take this many bytes. A quote that is never closed is found before memory grows further.
-const MAX_RECORD_BYTES: usize = 8 << 20;
-/// A record may have this many cells (excluded columns too).
-pub(super) const MAX_COLUMNS: usize = 65_536;
-
-/// Why no record could be read.
-#[derive(Debug)]
-pub(super) enum PartError {
-    Io(io::Error),
-    /// The record at [`Part::line`] can't be read, nor can what follows it.
-    Record(String),
-}
+use super::part::{MAX_COLUMNS, MAX_RECORD_BYTES, PartError};
+use super::unpack::Input;
+use crate::source::At;
 
 /// An open part and its current record.
-pub(super) struct Part {
+pub(super) struct CsvRecords {
     input: Input,
     parser: Reader,
     /// The line that is read next, from 1.
@@ -32,7 +21,7 @@ pub(super) struct Part {
     cells: usize,
 }
 
-impl Part {
+impl CsvRecords {
     pub(super) fn new(input: Input) -> Self {
         let (bytes, ends) = (vec![0; 4096], vec![0; 64]);
         Self { input, parser: Reader::new(), next_line: 1, line: 1, bytes, ends, cells: 0 }
@@ -48,23 +37,22 @@ impl Part {
         self.cells
     }
 
-    /// The current record's cells.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    /// The current record's cells, one behind the other, and where each ends.
+    pub(super) fn record(&self) -> (&[u8], &[usize]) {
         let ends = self.ends.get(..self.cells).unwrap_or_default();
-        let mut start = 0;
-        ends.iter()
-            .map(move |&end| self.bytes.get(std::mem::replace(&mut start, end)..end).unwrap_or_default())
+        let end = ends.last().copied().unwrap_or_default();
+        (self.bytes.get(..end).unwrap_or_default(), ends)
     }
 
     /// Reads the next record; `false` at the part's end.
     pub(super) fn read(&mut self) -> Result<bool, PartError> {
-        if !self.skip_line_ends().map_err(PartError::Io)? {
+        if !self.skip_line_ends()? {
             return Ok(false);
         }
         self.line = self.next_line;
         let (mut written, mut cells) = (0, 0);
         loop {
-            let input = self.input.fill_buf().map_err(PartError::Io)?;
+            let input = self.input.fill_buf()?;
             let ended = input.is_empty();
             // A last line without its end gets one. Within quotes it comes out as text, so the quote was never closed.
             let input: &[u8] = if ended { b"\n" } else { input };
@@ -88,7 +76,7 @@ impl Part {
                 ReadRecordResult::InputEmpty if ended => {
                     let reason = "a quote is opened in this record and never closed: close it, \
                                   or double a quote that is text";
-                    return Err(PartError::Record(reason.into()));
+                    return Err(self.malformed(reason));
                 }
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull if self.bytes.len() >= MAX_RECORD_BYTES => {
@@ -96,16 +84,20 @@ impl Part {
                         "the record is larger than {} MiB: a quote that is opened here is probably never closed",
                         MAX_RECORD_BYTES >> 20
                     );
-                    return Err(PartError::Record(reason));
+                    return Err(self.malformed(reason));
                 }
                 ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull if self.ends.len() > MAX_COLUMNS => {
                     let reason = format!("the record has more than {MAX_COLUMNS} cells, which are not read");
-                    return Err(PartError::Record(reason));
+                    return Err(self.malformed(reason));
                 }
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
             }
         }
+    }
+
+    fn malformed(&self, reason: impl Into<String>) -> PartError {
+        PartError::Malformed(At::Line(self.line), reason.into())
     }
 
     /// Moves to the first byte of the next record; `false` at the end.

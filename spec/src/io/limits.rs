@@ -1,0 +1,35 @@
+//! How much of a source a machine is ready to read.
+
+use std::time::Duration;
+
+/// What is read of a source at most. A source that is larger is an error, whoever published it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLimits {
+    /// Bytes of a part as it lies there.
+    pub packed_bytes: u64,
+    /// Bytes of a part when it is unpacked.
+    pub unpacked_bytes: u64,
+    /// Unpacked bytes per packed byte, once there are more than `free_bytes` of them.
+    pub ratio: u64,
+    /// Unpacked bytes that may come out of anything.
+    pub free_bytes: u64,
+    /// Rows over all parts.
+    pub rows: u64,
+    /// How long one pass may take.
+    pub time: Duration,
+}
+
+impl Default for SourceLimits {
+    /// 1 TiB packed and 4 TiB unpacked a part, 2^33 rows, a day. KDD Cup's table, which repeats itself as few do, unpacks to 39
+    /// times its size; gzip can't do more than about 1,030 times.
+    fn default() -> Self {
+        Self {
+            packed_bytes: 1 << 40,
+            unpacked_bytes: 1 << 42,
+            ratio: 250,
+            free_bytes: 256 << 20,
+            rows: 1 << 33,
+            time: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Where a part lies, and how it is opened there.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::csv::CsvPart;
+use super::json_lines::{JsonPart, collect_names};
+use super::limits::SourceLimits;
+use super::parquet::{FileBytes, ParquetPart};
+use super::part::{PartError, PartReader};
+use super::synthetic::{Synthetic, SyntheticPart};
+use super::unpack::{self, Input, Packed, Packing};
+use crate::run::Format;
+
+/// A place that has a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PartPlace {
+    /// A file of this machine.
+    File(PathBuf),
+    /// Nowhere: it is made up.
+    MadeUp { text: String, settings: Synthetic },
+}
+
+impl fmt::Display for PartPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::MadeUp { text, .. } => f.write_str(text),
+        }
+    }
+}
+
+impl PartPlace {
+    /// The file, where it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::MadeUp { .. } => None,
+        }
+    }
+
+    /// Starts to read the part. `columns` are those of JSON lines.
+    pub(super) fn open(
+        &self,
+        format: Format,
+        limits: &SourceLimits,
+        columns: &[String],
+    ) -> Result<Box<dyn PartReader>, PartError> {
+        Ok(match (format, self) {
+            (Format::Synthetic, Self::MadeUp { settings, .. }) => Box::new(SyntheticPart::open(settings)),
+            (Format::Synthetic, _) | (_, Self::MadeUp { .. }) => {
+                let reason = "format = \"synthetic\" and synthetic:// addresses only go together";
+                return Err(PartError::Format(reason.into()));
+            }
+            (Format::Csv, _) => Box::new(CsvPart::open(self.text(limits)?)?),
+            (Format::Jsonl, _) => Box::new(JsonPart::open(self.text(limits)?, columns.to_vec())),
+            (Format::Parquet, _) => Box::new(self.parquet(limits)?),
+        })
+    }
+
+    /// Adds the names that occur in a part of JSON lines.
+    pub(super) fn collect_names(
+        &self,
+        limits: &SourceLimits,
+        names: &mut Vec<String>,
+    ) -> Result<(), PartError> {
+        collect_names(self.text(limits)?, names)
+    }
+
+    /// The bytes from the first on.
+    fn packed(&self) -> Result<Packed, PartError> {
+        match self {
+            Self::File(path) => Ok(Box::new(open_file(path)?)),
+            Self::MadeUp { .. } => Err(PartError::Format("is made up and has no bytes".into())),
+        }
+    }
+
+    fn text(&self, limits: &SourceLimits) -> Result<Input, PartError> {
+        unpack::text(self.packed()?, limits)?.map_err(|what| PartError::Format(what.into()))
+    }
+
+    fn parquet(&self, limits: &SourceLimits) -> Result<ParquetPart, PartError> {
+        match self {
+            Self::File(path) => {
+                let mut file = open_file(path)?;
+                let mut start = [0; 4];
+                let count = read_start(&mut file, &mut start)?;
+                file.seek(SeekFrom::Start(0))?;
+                if Packing::of(start.get(..count).unwrap_or_default()) == Packing::Plain {
+                    return ParquetPart::open(Box::new(FileBytes::new(file)?));
+                }
+                spooled(Box::new(file), limits)
+            }
+            Self::MadeUp { .. } => Err(PartError::Format("is made up and has no bytes".into())),
+        }
+    }
+}
+
+/// Unpacks a Parquet file into one without a name, since it is read in any order.
+fn spooled(packed: Packed, limits: &SourceLimits) -> Result<ParquetPart, PartError> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut unpack::unpack(packed, limits)?, &mut file)?;
+    ParquetPart::open(Box::new(FileBytes::new(file)?))
+}
+
+fn open_file(path: &Path) -> Result<File, PartError> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(PartError::Bytes("is not a file: name one that holds the table".into()));
+    }
+    Ok(File::open(path)?)
+}
+
+fn read_start(file: &mut File, start: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some(rest) = start.get_mut(count..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest)? {
+            0 => break,
+            read => count += read,
+        }
+    }
+    Ok(count)
+}

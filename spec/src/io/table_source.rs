@@ -1,0 +1,377 @@
+//! Parts of a table, read one after another as one source of records, whatever their format and wherever they lie.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use super::limits::SourceLimits;
+use super::part::{Next, PartError, PartReader};
+use super::part_place::PartPlace;
+use crate::record::Record;
+use crate::run::{Format, OnError};
+use crate::source::{At, Place, RecordReader, RecordSource, SourceError};
+
+/// How often the clock is looked at, in records.
+const LOOK_EVERY: u64 = 4_096;
+
+/// A part, and the places that have it: the first one that answers is read.
+pub(super) type Places = Vec<PartPlace>;
+
+/// The parts of a table as one source. Memory is set by a record (for Parquet by a row group), not by the parts.
+#[derive(Debug, Clone)]
+pub struct TableSource {
+    format: Format,
+    parts: Vec<Places>,
+    on_error: OnError,
+    of_run: bool,
+    limits: SourceLimits,
+    /// The columns that JSON lines have, where they are known before anything is read.
+    known: Option<Vec<String>>,
+    found: OnceLock<Vec<String>>,
+}
+
+impl TableSource {
+    pub(super) fn new(format: Format, parts: Vec<Places>, on_error: OnError) -> Self {
+        let limits = SourceLimits::default();
+        Self { format, parts, on_error, of_run: true, limits, known: None, found: OnceLock::new() }
+    }
+
+    /// Files that no run file speaks of, so that no message names its settings. The format is told by the first one's name:
+    /// `.parquet`, `.jsonl` or `.ndjson`, with or without `.gz` or `.zst` behind it, else CSV.
+    #[must_use]
+    pub fn of_files(files: Vec<PathBuf>, on_error: OnError) -> Self {
+        let format = files.first().map_or(Format::Csv, |file| format_of(file));
+        let parts = files.into_iter().map(|file| vec![PartPlace::File(file)]).collect();
+        Self { of_run: false, ..Self::new(format, parts, on_error) }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: SourceLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    pub(super) fn with_known_columns(self, columns: Vec<String>) -> Self {
+        Self { known: Some(columns), ..self }
+    }
+
+    /// The parts that lie on this machine.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        self.parts.iter().flatten().filter_map(PartPlace::file).collect()
+    }
+
+    /// What to type as `--source` to read the same parts, in order.
+    #[must_use]
+    pub fn places(&self) -> Vec<String> {
+        (0..self.parts.len()).map(|part| self.location(part)).collect()
+    }
+
+    /// How many bytes the parts have as they lie there, where that is known without reading them.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files().iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
+    }
+
+    /// Finds out whether the first part can be opened: quick, and before anything is waited for.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it can't.
+    pub fn check(&self) -> Result<(), SourceError> {
+        for file in self.parts.iter().filter(|places| places.len() == 1).flatten().filter_map(PartPlace::file)
+        {
+            if let Err(error) = std::fs::File::open(file) {
+                let reason = super::unpack::reason(&error);
+                return Err(SourceError::Unreadable { location: file.display().to_string(), reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of JSON lines: those that are known, or all names that occur, in a pass of its own the first time.
+    fn json_columns(&self) -> Result<&[String], SourceError> {
+        if let Some(known) = &self.known {
+            return Ok(known);
+        }
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
+        let mut names = Vec::new();
+        for part in 0..self.parts.len() {
+            self.try_places(part, 0, &mut |place| place.collect_names(&self.limits, &mut names))?;
+        }
+        Ok(self.found.get_or_init(|| names))
+    }
+
+    /// Tries a part's places from `first` on until one does. Gives its position with what came of it.
+    fn try_places<T>(
+        &self,
+        part: usize,
+        first: usize,
+        work: &mut dyn FnMut(&PartPlace) -> Result<T, PartError>,
+    ) -> Result<(usize, T), SourceError> {
+        let places = self.parts.get(part).map_or(&[][..], Vec::as_slice);
+        let mut failed: Option<SourceError> = None;
+        for (position, place) in places.iter().enumerate().skip(first) {
+            let error = match work(place) {
+                Ok(value) => return Ok((position, value)),
+                Err(error) => described(error, place.to_string()),
+            };
+            failed = Some(match failed {
+                None => error,
+                Some(before) => also(before, &error),
+            });
+        }
+        Err(failed.unwrap_or_else(|| SourceError::Unreadable {
+            location: self.location(part),
+            reason: "no place was named for it".into(),
+        }))
+    }
+
+    /// Opens a part at the first of its places that answers.
+    fn open_part(&self, part: usize, first: usize) -> Result<(usize, Box<dyn PartReader>), SourceError> {
+        let columns = match self.format {
+            Format::Jsonl => self.json_columns()?,
+            _ => &[],
+        };
+        self.try_places(part, first, &mut |place| place.open(self.format, &self.limits, columns))
+    }
+}
+
+fn format_of(file: &Path) -> Format {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("parquet") => Format::Parquet,
+        Some("jsonl" | "ndjson") => Format::Jsonl,
+        _ => Format::Csv,
+    }
+}
+
+fn described(error: PartError, location: String) -> SourceError {
+    match error {
+        PartError::Bytes(reason) | PartError::Format(reason) => SourceError::Unreadable { location, reason },
+        PartError::Malformed(at, reason) => SourceError::Malformed { location, at, reason },
+    }
+}
+
+/// Both in one message.
+fn also(before: SourceError, then: &SourceError) -> SourceError {
+    let (location, reason) = match before {
+        SourceError::Unreadable { location, reason } => (location, reason),
+        SourceError::Malformed { location, at, reason } => (location, format!("{at}: {reason}")),
+    };
+    SourceError::Unreadable { location, reason: format!("{reason}; and {then}") }
+}
+
+impl RecordSource for TableSource {
+    fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError> {
+        let (place, reader) = self.open_part(0, 0)?;
+        let header = reader.header().to_vec();
+        let open = OpenPart { index: 0, place, reader, given: 0 };
+        Ok(Box::new(TableReader {
+            source: self,
+            header,
+            only: None,
+            state: State::Reading(open),
+            ordinal: 0,
+            skipped: 0,
+            started: Instant::now(),
+        }))
+    }
+
+    fn location(&self, part: usize) -> String {
+        let place = self.parts.get(part).and_then(|places| places.first());
+        place.map_or_else(|| format!("part {part}"), ToString::to_string)
+    }
+}
+
+struct OpenPart {
+    index: usize,
+    /// Which of its places is read.
+    place: usize,
+    reader: Box<dyn PartReader>,
+    /// Records that came of it so far, bad ones too.
+    given: u64,
+}
+
+enum State {
+    Reading(OpenPart),
+    Ended,
+    /// An error was given. Whoever asks again gets another one, never an end.
+    Failed,
+}
+
+struct TableReader<'a> {
+    source: &'a TableSource,
+    header: Vec<String>,
+    only: Option<Vec<usize>>,
+    state: State,
+    ordinal: u64,
+    skipped: u64,
+    started: Instant,
+}
+
+impl RecordReader for TableReader<'_> {
+    fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    fn only(&mut self, columns: &[usize]) {
+        self.only = Some(columns.to_vec());
+        if let State::Reading(part) = &mut self.state {
+            part.reader.only(columns);
+        }
+    }
+
+    fn next(&mut self, record: &mut Record) -> Result<bool, SourceError> {
+        let result = self.advance(record);
+        if result.is_err() {
+            self.state = State::Failed;
+        }
+        result
+    }
+
+    fn skipped(&self) -> u64 {
+        self.skipped
+    }
+}
+
+impl TableReader<'_> {
+    fn advance(&mut self, record: &mut Record) -> Result<bool, SourceError> {
+        loop {
+            let part = match &mut self.state {
+                State::Reading(part) => part,
+                State::Ended => return Ok(false),
+                State::Failed => {
+                    let reason = "an earlier error ended this pass".into();
+                    return Err(SourceError::Unreadable { location: self.source.location(0), reason });
+                }
+            };
+            let index = part.index;
+            match part.reader.next(record) {
+                Ok(Next::Record(at)) => {
+                    part.given += 1;
+                    record.place = Place { part: index, at };
+                    record.ordinal = self.count()?;
+                    return Ok(true);
+                }
+                Ok(Next::Bad(at, reason)) => {
+                    part.given += 1;
+                    self.count()?;
+                    self.bad(index, at, &reason)?;
+                }
+                Ok(Next::End) if index + 1 < self.source.parts.len() => {
+                    let next = self.next_part(index + 1)?;
+                    self.state = State::Reading(next);
+                }
+                Ok(Next::End) if self.ordinal == 0 => {
+                    let location = self.source.location(0);
+                    let reason = "there is not one record in it: is the file complete?".into();
+                    return Err(SourceError::Unreadable { location, reason });
+                }
+                Ok(Next::End) => self.state = State::Ended,
+                Err(error) => self.elsewhere(error, record)?,
+            }
+        }
+    }
+
+    /// Counts a record, within the limits, and gives its ordinal.
+    fn count(&mut self) -> Result<u64, SourceError> {
+        let ordinal = self.ordinal;
+        let limits = &self.source.limits;
+        let too_much = |reason: String| SourceError::Unreadable { location: self.source.location(0), reason };
+        if ordinal >= limits.rows {
+            return Err(too_much(format!(
+                "the source has more than {} rows, which are not read",
+                limits.rows
+            )));
+        }
+        if ordinal % LOOK_EVERY == LOOK_EVERY - 1 && self.started.elapsed() > limits.time {
+            return Err(too_much(format!(
+                "reading it takes more than {} s, which is the most that is allowed: try again later, or another copy",
+                limits.time.as_secs()
+            )));
+        }
+        self.ordinal += 1;
+        Ok(ordinal)
+    }
+
+    fn bad(&mut self, index: usize, at: At, reason: &str) -> Result<(), SourceError> {
+        if self.source.on_error == OnError::Skip {
+            self.skipped += 1;
+            return Ok(());
+        }
+        let or = if self.source.of_run { " or set on_error = \"skip\"" } else { "" };
+        let reason = format!("{reason}; correct the row{or}");
+        Err(SourceError::Malformed { location: self.source.location(index), at, reason })
+    }
+
+    /// Goes on reading a part at the next of its places: what came already is read over. Only for bytes that could not be
+    /// had; what is malformed here is malformed there.
+    fn elsewhere(&mut self, error: PartError, record: &mut Record) -> Result<(), SourceError> {
+        let State::Reading(part) = &mut self.state else { return Ok(()) };
+        let places = self.source.parts.get(part.index).map_or(&[][..], Vec::as_slice);
+        let location = places.get(part.place).map(ToString::to_string).unwrap_or_default();
+        let unreachable = matches!(error, PartError::Bytes(_));
+        let error = described(error, location);
+        if !unreachable || part.place + 1 >= places.len() {
+            return Err(error);
+        }
+        let (index, given) = (part.index, part.given);
+        let (place, mut reader) =
+            self.source.open_part(index, part.place + 1).map_err(|then| also(error, &then))?;
+        if let Some(only) = &self.only {
+            reader.only(only);
+        }
+        let mut opened = OpenPart { index, place, reader, given };
+        self.same_header(&opened)?;
+        for _ in 0..given {
+            let next = opened.reader.next(record);
+            let location = || places.get(place).map(ToString::to_string).unwrap_or_default();
+            if next.map_err(|error| described(error, location()))? == Next::End {
+                let reason =
+                    "has fewer records than another place of this part: it is not the same file".into();
+                return Err(SourceError::Unreadable { location: location(), reason });
+            }
+        }
+        self.state = State::Reading(opened);
+        Ok(())
+    }
+
+    fn next_part(&self, index: usize) -> Result<OpenPart, SourceError> {
+        let (place, mut reader) = self.source.open_part(index, 0)?;
+        if let Some(only) = &self.only {
+            reader.only(only);
+        }
+        let opened = OpenPart { index, place, reader, given: 0 };
+        self.same_header(&opened)?;
+        Ok(opened)
+    }
+
+    fn same_header(&self, part: &OpenPart) -> Result<(), SourceError> {
+        let (names, header) = (part.reader.header(), &self.header);
+        if names == header {
+            return Ok(());
+        }
+        let first = self.source.location(0);
+        let differs = header.iter().zip(names).position(|(a, b)| a != b);
+        let reason = match differs {
+            Some(at) => format!(
+                "column {} is {:?} here and {:?} in {first}",
+                at + 1,
+                names.get(at).map_or("", String::as_str),
+                header.get(at).map_or("", String::as_str),
+            ),
+            None => format!("it has {} columns, {first} has {}", names.len(), header.len()),
+        };
+        Err(SourceError::Unreadable {
+            location: self.source.location(part.index),
+            reason: format!("its columns are not those of the first part: {reason}; make them equal"),
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

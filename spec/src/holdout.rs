@@ -4,14 +4,9 @@
 //! little-endian) are below holdout x 2^64, rounded down. So the choice needs no other row, and a row keeps it when the
 //! share grows.
 
-use std::ops::ControlFlow;
-
-use snake::{Cell, TargetValue};
-
 use crate::data_spec::DataSpec;
-use crate::error::{MaterialiseError, SpecError};
-use crate::route::Router;
-use crate::rows::{Stop, for_each_row};
+use crate::error::MaterialiseError;
+use crate::routed::{RoutedRow, for_each_routed};
 use crate::run::PublicSource;
 use crate::source::RecordSource;
 
@@ -47,19 +42,6 @@ impl Holdout {
     }
 }
 
-/// A row that no shard has.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HeldOutRow<'a> {
-    /// Its number in the source.
-    pub ordinal: u64,
-    /// The path the router sends it to.
-    pub path: u32,
-    /// Its features in schema order (without `__path`).
-    pub cells: &'a [Cell<'a>],
-    /// Its target.
-    pub target: TargetValue,
-}
-
 /// Streams the rows that are held out, by ascending ordinal, duplicates included.
 ///
 /// # Errors
@@ -68,21 +50,13 @@ pub fn for_each_held_out<E: From<MaterialiseError>>(
     spec: &DataSpec,
     description: &PublicSource,
     source: &dyn RecordSource,
-    visit: &mut dyn FnMut(HeldOutRow<'_>) -> Result<(), E>,
+    visit: &mut dyn FnMut(RoutedRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut router =
-        Router::new(&spec.routing, &spec.schema).map_err(|error: SpecError| E::from(error.into()))?;
     let holdout = Holdout::new(spec.holdout, spec.training.seed);
-    for_each_row(&spec.schema, description, source, &mut |row| -> Result<_, Stop<E>> {
-        if holdout.holds_out(row.ordinal) {
-            let path = router.route(row.ordinal, row.cells);
-            visit(HeldOutRow { ordinal: row.ordinal, path, cells: row.cells, target: row.target })
-                .map_err(Stop)?;
-        }
-        Ok(ControlFlow::Continue(()))
+    for_each_routed(spec, description, source, &mut |row| match holdout.holds_out(row.ordinal) {
+        true => visit(row),
+        false => Ok(()),
     })
-    .map_err(|stop| stop.0)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ mod publish;
 mod random;
 mod record;
 mod route;
+mod routed;
 mod routing;
 mod rows;
 mod run;
@@ -77,7 +78,7 @@ pub use check::{MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};
 pub use extension::{ModelRouting, ModelRoutingError, router_of_model};
-pub use holdout::{HeldOutRow, Holdout, for_each_held_out};
+pub use holdout::{Holdout, for_each_held_out};
 pub use infer::InferError;
 #[cfg(feature = "io")]
 pub use io::{
@@ -91,6 +92,7 @@ pub use memory::VecSource;
 pub use publish::{PathSummary, Progress, PublishError, Published, Stage, Summary, publish};
 pub use record::{RawCell, Record};
 pub use route::Router;
+pub use routed::{RoutedRow, for_each_routed};
 pub use routing::{ColumnStatistic, KMeansFit, Routing};
 pub use run::{
     Format, KMeansSettings, OnError, PublicSource, RoutingSettings, RunSettings, Sampling, TargetType,

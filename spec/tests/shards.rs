@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use snake::{Cancel, Cell, Column, Label, Table, TargetColumn, TargetValue};
 use spec::{
-    Census, DataSpec, HeldOutRow, KMeansSettings, KeptRow, MaterialiseError, PublicSource, PublishError,
+    Census, DataSpec, RoutedRow, KMeansSettings, KeptRow, MaterialiseError, PublicSource, PublishError,
     Router, RoutingSettings, Sampling, Shard, VecSource, for_each_held_out, for_each_kept, materialise,
     publish,
 };
@@ -101,7 +101,7 @@ fn check(source: &VecSource, target: &str, routing: RoutingSettings, holdout: f6
 
     let mut router = Router::new(&spec.routing, &spec.schema).unwrap();
     let mut held_out = 0;
-    for_each_held_out(spec, description, source, &mut |row: HeldOutRow<'_>| {
+    for_each_held_out(spec, description, source, &mut |row: RoutedRow<'_>| {
         assert_eq!(census.rank(row.ordinal), None);
         assert_eq!(router.route(row.ordinal, row.cells), row.path);
         held_out += 1;

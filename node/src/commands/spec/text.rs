@@ -115,7 +115,7 @@ fn schema(spec: &DataSpec, all: bool, say: &mut impl FnMut(&str, String)) {
 fn router(routing: &Routing, say: &mut impl FnMut(&str, String)) {
     match routing {
         Routing::RoundRobin { paths } => {
-            say("router", format!("round robin over {paths} paths: nothing is fitted"))
+            say("router", format!("round robin over {}: nothing is fitted", number_of_paths(*paths)))
         }
         // A manifest with such a router does not open.
         Routing::Unknown => say("router", "unknown".to_owned()),
@@ -142,6 +142,10 @@ fn router(routing: &Routing, say: &mut impl FnMut(&str, String)) {
             );
         }
     }
+}
+
+fn number_of_paths(paths: u32) -> String {
+    format!("{paths} path{}", if paths == 1 { "" } else { "s" })
 }
 
 fn shards(spec: &DataSpec, all: bool, say: &mut impl FnMut(&str, String)) {

@@ -24,6 +24,12 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Fit, count, hash and sign: write a run's manifest and its first delegation.
     Publish(PublishArgs),
+    /// Show what a manifest says, without touching its source.
+    Spec(SpecArgs),
+    /// Check a manifest against the source: fit the router again, compare every shard.
+    Verify(VerifyArgs),
+    /// Write the rows of one path as CSV, checked against the manifest.
+    Materialise(MaterialiseArgs),
     /// Collect the reports of runs, check and keep them, and write their models.
     Coordinate(CoordinateArgs),
     /// Volunteer: find a run, check its router, train its units, report literals.
@@ -32,6 +38,8 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Measure a model on the rows of a CSV file.
     Evaluate(EvaluateArgs),
+    /// Add to the rows of a CSV file the path of each, for readers of models that know nothing of routers.
+    Route(RouteArgs),
     /// Say why a model predicts rows as it does: the way to each bucket, and the training rows that vote.
     Audit(AuditArgs),
     /// Show what is in a model.
@@ -102,6 +110,65 @@ pub(crate) struct PublishArgs {
     /// Hand the manifest to a peer, for example /ip4/192.0.2.7/tcp/4001.
     #[arg(long, value_name = "ADDR")]
     pub(crate) announce: Vec<String>,
+    /// Read, fit and count everything, show what would be published, and write nothing. No key is needed.
+    #[arg(long, conflicts_with = "announce")]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpecArgs {
+    /// The manifest.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: PathBuf,
+    /// Shorten nothing: all columns, classes, locations and shards.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print one JSON object, which is never shortened.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The manifest.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MaterialiseArgs {
+    /// The manifest.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: PathBuf,
+    /// Whose shard, from 0.
+    #[arg(long, value_name = "P")]
+    pub(crate) path: u32,
+    /// Where to write the CSV; packed if the name ends in .gz.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Begin every row with its number in the source, in a column `__ordinal`.
+    #[arg(long)]
+    pub(crate) ordinals: bool,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RouteArgs {
+    /// A model that carries its router, plain or .gz, or a manifest.
+    #[arg(value_name = "MODEL|MANIFEST")]
+    pub(crate) router: PathBuf,
+    /// The rows: CSV with a header, plain or .gz. The target need not be there.
+    #[arg(value_name = "CSV")]
+    pub(crate) csv: PathBuf,
+    /// Where to write them (default: standard output); packed if the name ends in .gz.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// How a peer meets the network.
@@ -120,6 +187,17 @@ pub(crate) struct NetworkArgs {
     /// Lease time in milliseconds, the same for all peers of a run. For tests.
     #[arg(long, value_name = "MS", hide = true)]
     pub(crate) lease_ms: Option<u64>,
+}
+
+/// Where a manifest's source is.
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    /// Where the source lies, one file or address per part in order. Giving it is the permission to read it.
+    #[arg(long, value_name = "FILE|ADDRESS")]
+    pub(crate) source: Vec<String>,
+    /// Read whatever the manifest names: files of this machine, and addresses of the local network.
+    #[arg(long)]
+    pub(crate) allow_local: bool,
 }
 
 #[derive(Debug, Args)]
@@ -179,12 +257,8 @@ pub(crate) struct JoinArgs {
     /// This volunteer's key file (default: volunteer.pem in the data folder, made when it is not there).
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Where the source lies, one file or address per part in order. Giving it is the permission to read it.
-    #[arg(long, value_name = "FILE|ADDRESS")]
-    pub(crate) source: Vec<String>,
-    /// Read whatever the manifest names: files of this machine, and addresses of the local network.
-    #[arg(long)]
-    pub(crate) allow_local: bool,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Stay when the run is complete, and serve others.
     #[arg(long)]
     pub(crate) stay: bool,

@@ -4,17 +4,22 @@ mod cli;
 mod clock;
 mod commands;
 mod coordinator;
+mod csv_rows;
 mod disk;
+mod evenness;
 mod events;
 mod exit;
 mod files;
 mod frames;
 mod in_order;
 mod key_file;
+mod manifest_source;
 mod model_file;
 mod model_ground;
 mod model_rows;
 mod out;
+mod packed_file;
+mod path_router;
 mod peer;
 mod report_folder;
 mod run_files;
@@ -48,10 +53,14 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Run(args) => commands::run::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Publish(args) => commands::publish::run(&args),
+        Command::Spec(args) => commands::spec::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
+        Command::Materialise(args) => commands::materialise::run(&args),
         Command::Coordinate(args) => commands::coordinate::run(&args),
         Command::Join(args) => commands::join::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Route(args) => commands::route::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Certify(args) => commands::certify::run(&args),

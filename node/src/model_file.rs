@@ -1,28 +1,25 @@
-//! Model files on disk: packed by gzip where the name ends in `.gz`, streamed both ways, never half written.
+//! Model files on disk: packed by gzip where the name ends in `.gz`, streamed both ways; [`packed_file`](crate::packed_file)
+//! writes them.
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
-use flate2::{Compression, GzBuilder};
 use snake::{Label, Model, ModelError, TrainingRows};
 
-use crate::files;
-use crate::stopping::Watch;
+pub(crate) use crate::packed_file::write;
 
 /// Bytes read from disk at a time.
 const BUFFER: usize = 256 * 1024;
-/// On a model of 100,000 rows: level 3 packs 176 MB/s to 1/4.8, 5 128 MB/s to 1/5.3, 6 79 MB/s to 1/5.4.
-const LEVEL: u32 = 5;
 /// A packed model grows by this factor at most. Real ones grow 3 to 20 times; gzip itself allows 1,000.
 const MAX_GROWTH: u64 = 200;
 /// Growth is not looked at before this many bytes.
 const SMALL: u64 = 16 << 20;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a model; one that was packed by gzip is known by its first bytes, whatever its name.
 pub(crate) fn read(path: &Path, rows: TrainingRows) -> Result<Model> {
@@ -44,50 +41,6 @@ fn opener(path: &Path) -> impl FnMut() -> io::Result<Box<dyn Read>> {
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
         open(path)
-    }
-}
-
-/// Writes a model whole or not at all, packed where the name ends in `.gz`. The same document packs to the same bytes:
-/// neither name nor time is in them. Being asked to stop ends it, and leaves nothing behind.
-pub(crate) fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let watch = Watch::start();
-    write_until(path, &|| watch.asked(), write)
-}
-
-fn write_until(
-    path: &Path,
-    asked: &dyn Fn() -> bool,
-    write: impl FnOnce(&mut dyn Write) -> Result<()>,
-) -> Result<()> {
-    files::write_whole(path, |out| {
-        let mut out = Until { out, asked };
-        let out: &mut dyn Write = &mut out;
-        if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
-            return write(out);
-        }
-        let mut packed = GzBuilder::new().mtime(0).write(out, Compression::new(LEVEL));
-        write(&mut packed)?;
-        packed.finish()?;
-        Ok(())
-    })
-}
-
-/// Writes until it is asked to stop.
-struct Until<'a> {
-    out: &'a mut dyn Write,
-    asked: &'a dyn Fn() -> bool,
-}
-
-impl Write for Until<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if (self.asked)() {
-            return Err(io::Error::other("stopped; nothing was written"));
-        }
-        self.out.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }
 
@@ -179,26 +132,6 @@ mod tests {
         fs::write(&renamed, &bytes[..bytes.len() / 2]).unwrap();
         let cut = format!("{:#}", read(&renamed, TrainingRows::Kept).unwrap_err());
         assert!(cut.contains("ends too early"), "{cut}");
-    }
-
-    #[test]
-    fn who_is_asked_to_stop_leaves_what_was_there_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["m.json", "m.json.gz"] {
-            let path = folder.path().join(name);
-            fs::write(&path, "before").unwrap();
-            let parts = Cell::new(0);
-            let stopped = write_until(&path, &|| parts.get() > 3, |out| {
-                loop {
-                    parts.set(parts.get() + 1);
-                    out.write_all(&vec![parts.get(); 1 << 20])?;
-                }
-            });
-            assert!(format!("{:#}", stopped.unwrap_err()).contains("stopped"));
-            assert_eq!(fs::read(&path).unwrap(), b"before");
-            fs::remove_file(path).unwrap();
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

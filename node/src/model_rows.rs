@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use snake::{Cell, Feature, FeatureKind, Model, RowBatch, RowBatchBuilder, TrainingRows, Value};
-use spec::{PATH_FEATURE, Record, RecordSource, Router, router_of_model};
+use anyhow::Result;
+use snake::{Feature, Model, RowBatch, RowBatchBuilder, TrainingRows, Value};
+use spec::{PATH_FEATURE, Record, RecordSource};
 
 use crate::model_file;
+use crate::path_router::{PathRouter, value};
 
 /// Rows read before they are predicted.
 const ROWS_AT_A_TIME: usize = 16_384;
@@ -106,15 +107,13 @@ pub(crate) struct Columns<'m> {
     features: &'m [Feature],
     places: Vec<Option<usize>>,
     target: Option<usize>,
-    router: Option<PathRouter>,
+    path: Option<PathColumn>,
 }
 
 /// Routes rows that come without their path.
 #[derive(Clone)]
-struct PathRouter {
-    router: Router,
-    /// Per feature of the router's schema, where it is in the file.
-    places: Vec<(FeatureKind, usize)>,
+struct PathColumn {
+    router: PathRouter,
     /// Position of `__path` among the model's features.
     feature: usize,
 }
@@ -150,9 +149,9 @@ impl<'m> Columns<'m> {
                 missing.join(", ")
             );
         }
-        let router = match features.iter().position(|feature| feature.name == PATH_FEATURE) {
+        let path = match features.iter().position(|feature| feature.name == PATH_FEATURE) {
             Some(feature) if places.get(feature).copied().flatten().is_none() => {
-                let made = path_router(model, header, feature);
+                let made = PathRouter::of_model(model, header);
                 if let Err(reason) = &made {
                     tracing::warn!(
                         "{}: rows have no {PATH_FEATURE} and can't be routed, so every layer answers with its last bucket: \
@@ -160,11 +159,11 @@ impl<'m> Columns<'m> {
                         csv.display()
                     );
                 }
-                made.ok()
+                made.ok().map(|router| PathColumn { router, feature })
             }
             _ => None,
         };
-        Ok(Self { features, places, target: find(&model.head.target), router })
+        Ok(Self { features, places, target: find(&model.head.target), path })
     }
 
     fn push(&mut self, record: &Record, builder: &mut RowBatchBuilder) -> Result<()> {
@@ -179,7 +178,7 @@ impl<'m> Columns<'m> {
         builder: &mut RowBatchBuilder,
     ) -> Result<()> {
         let path =
-            self.router.as_mut().map(|router| (router.feature, router.route(ordinal, cell).to_string()));
+            self.path.as_mut().map(|path| (path.feature, path.router.route(ordinal, cell).to_string()));
         let values: Vec<Value<'_>> = self
             .features
             .iter()
@@ -196,51 +195,10 @@ impl<'m> Columns<'m> {
 
     /// The columns of the file that rows need, ascending.
     pub(crate) fn needed(&self) -> Vec<usize> {
-        let routed = self.router.iter().flat_map(|router| router.places.iter().map(|place| place.1));
+        let routed = self.path.iter().flat_map(|path| path.router.columns());
         let mut needed: Vec<usize> = self.places.iter().copied().flatten().chain(routed).collect();
         needed.sort_unstable();
         needed.dedup();
         needed
-    }
-}
-
-/// A cell as training would read it.
-fn value(kind: FeatureKind, cell: &str) -> Value<'_> {
-    match kind {
-        FeatureKind::Number if cell.is_empty() => Value::Number(0.0),
-        kind => Value::parse(kind, cell),
-    }
-}
-
-fn path_router(model: &Model, header: &[String], feature: usize) -> Result<PathRouter> {
-    let object = model.head.opendipaco.as_ref().context("the model does not carry its router")?;
-    let routing = router_of_model(object)?;
-    let places = routing
-        .schema
-        .features
-        .iter()
-        .map(|feature| {
-            let place = header.iter().position(|column| *column == feature.name);
-            place
-                .map(|place| (feature.kind, place))
-                .with_context(|| format!("there is no column {:?}", feature.name))
-        })
-        .collect::<Result<_>>()?;
-    Ok(PathRouter { router: routing.router(), places, feature })
-}
-
-impl PathRouter {
-    fn route<'c>(&mut self, ordinal: u64, cell: &dyn Fn(usize) -> &'c str) -> u32 {
-        let cells: Vec<Cell<'_>> = self
-            .places
-            .iter()
-            .map(|(kind, place)| match value(*kind, cell(*place)) {
-                Value::Number(number) => Cell::Number(number),
-                Value::Text(text) => Cell::Text(text),
-                // A number that does not parse: as an empty cell.
-                Value::Missing => Cell::Number(0.0),
-            })
-            .collect();
-        self.router.route(ordinal, &cells)
     }
 }

@@ -14,8 +14,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use spec::{
-    DataSpec, Format, KMeansSettings, MaterialiseError, OnError, PublicSource, RoutingSettings, RunSettings, Sampling,
-    TableSource, TrainingSettings, for_each_routed, publish,
+    DataSpec, Format, KMeansSettings, MaterialiseError, OnError, PublicSource, RoutingSettings, RunSettings,
+    Sampling, TableSource, TrainingSettings, for_each_routed, publish,
 };
 
 const NUMBERS: [usize; 6] = [0, 2, 4, 10, 11, 12];
@@ -68,7 +68,8 @@ fn table() -> String {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % bound
     };
-    let names: Vec<String> = (0..14).map(|column| format!("column{column}")).chain(["income".into()]).collect();
+    let names: Vec<String> =
+        (0..14).map(|column| format!("column{column}")).chain(["income".into()]).collect();
     let mut text = names.join(",");
     for _ in 0..32_561 {
         text.push('\n');
@@ -130,7 +131,11 @@ fn files(folder: &Path) -> (Vec<PathBuf>, u64) {
     (names.into_iter().map(path).collect(), rows.len() as u64)
 }
 
-fn routed(spec: &DataSpec, description: &PublicSource, source: &TableSource) -> Result<u64, MaterialiseError> {
+fn routed(
+    spec: &DataSpec,
+    description: &PublicSource,
+    source: &TableSource,
+) -> Result<u64, MaterialiseError> {
     let mut sum = 0;
     for_each_routed(spec, description, source, &mut |row| -> Result<(), MaterialiseError> {
         sum += u64::from(row.path);

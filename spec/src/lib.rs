@@ -4,6 +4,7 @@
 //! RunSettings + RecordSource ─publish→ DataSpec (schema, holdout, routing with its fit, training, shards)
 //! DataSpec + RecordSource ─verify_routing→ verdict
 //!                         ─materialise→ Table per path      (a volunteer)
+//!                         ─check_shards→ every shard, signed and found
 //!                         ─Census, for_each_kept→ rows      (who assembles the model)
 //!                         ─for_each_held_out→ rows          (who evaluates it)
 //! run file ─RunFile::parse→ RunSettings
@@ -38,6 +39,7 @@ mod assemble;
 mod cache;
 mod census;
 mod check;
+mod check_shards;
 mod columns;
 mod convert;
 mod data_spec;
@@ -75,6 +77,7 @@ pub use assemble::{AssembleError, assemble};
 pub use cache::{CacheCounters, MemoryLimits, ShardCache, ShardKey};
 pub use census::{Census, KeptRow, for_each_kept};
 pub use check::{MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
+pub use check_shards::{CheckedShard, CheckedShards, check_shards};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};
 pub use extension::{ModelRouting, ModelRoutingError, router_of_model};

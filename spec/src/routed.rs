@@ -38,7 +38,8 @@ pub fn for_each_routed<E: From<MaterialiseError>>(
         Router::new(&spec.routing, &spec.schema).map_err(|error: SpecError| E::from(error.into()))?;
     for_each_row(&spec.schema, description, source, &mut |row| -> Result<_, Stop<E>> {
         let path = router.route(row.ordinal, row.cells);
-        visit(RoutedRow { ordinal: row.ordinal, path, cells: row.cells, target: row.target }).map_err(Stop)?;
+        visit(RoutedRow { ordinal: row.ordinal, path, cells: row.cells, target: row.target })
+            .map_err(Stop)?;
         Ok(ControlFlow::Continue(()))
     })
     .map_err(|stop| stop.0)?;

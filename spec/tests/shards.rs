@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use snake::{Cancel, Cell, Column, Label, Table, TargetColumn, TargetValue};
 use spec::{
-    Census, DataSpec, RoutedRow, KMeansSettings, KeptRow, MaterialiseError, PublicSource, PublishError,
+    Census, DataSpec, KMeansSettings, KeptRow, MaterialiseError, PublicSource, PublishError, RoutedRow,
     Router, RoutingSettings, Sampling, Shard, VecSource, for_each_held_out, for_each_kept, materialise,
     publish,
 };

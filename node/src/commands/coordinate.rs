@@ -7,14 +7,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use protocol::coordinator::AfterRun;
 use protocol::lease::LeaseTimes;
-use protocol::limits::{ADDRESS_RECORD_BYTES, MANIFEST_BYTES};
+use protocol::limits::ADDRESS_RECORD_BYTES;
 use protocol::{Identity, Manifest};
-use spec::{RecordSource, SourcePlaces};
+use spec::RecordSource;
 
 use crate::cli::{CoordinateArgs, NetworkArgs};
 use crate::coordinator::{RunFiles, Settings, coordinate};
 use crate::events::{Event, Output};
 use crate::exit::{Refused, Usage};
+use crate::manifest_source::{open_manifest, source_of};
 use crate::peer::{Listening, address, open_delegation, start_net};
 use crate::{files, key_file, stopping};
 
@@ -78,8 +79,7 @@ async fn start(
 }
 
 fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &Path) -> Result<RunFiles> {
-    let bytes = files::read_small(path, MANIFEST_BYTES)?;
-    let manifest = Manifest::open(&bytes).map_err(|error| Refused(format!("{}: {error}", path.display())))?;
+    let manifest = open_manifest(path)?;
     let beside = path.with_extension("delegation");
     let bytes = files::read_small(&beside, ADDRESS_RECORD_BYTES)
         .context("a run needs its delegation beside its manifest; `opendipaco publish` writes both")?;
@@ -95,11 +95,11 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
         ))
         .into());
     }
-    let places = SourcePlaces { overrides: sources_of(&manifest, args), allow_local: false };
-    let source = places.of_manifest(&manifest.body().source, &manifest.spec().schema);
-    let source =
-        source.map(|source| Arc::new(source) as Arc<dyn RecordSource>).map_err(|error| error.to_string());
-    if let (Err(reason), false) = (&source, places.overrides.is_empty()) {
+    let files = sources_of(&manifest, args);
+    let given = !files.is_empty();
+    let source = source_of(&manifest, files, false);
+    let source = source.map(|source| source as Arc<dyn RecordSource>).map_err(|error| error.to_string());
+    if let (Err(reason), true) = (&source, given) {
         return Err(Usage(reason.clone()).into());
     }
     let folder =

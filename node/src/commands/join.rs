@@ -9,9 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use net::{Multiaddr, Net};
 use protocol::{Manifest, PeerKey, RunId};
-use spec::{
-    Finding, MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, SourcePlaces, StoreSettings,
-};
+use spec::{Finding, MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, StoreSettings};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
@@ -21,6 +19,7 @@ use crate::commands::coordinate::lease_times;
 use crate::commands::train::threads;
 use crate::events::{Event, Output};
 use crate::exit::{Refused, Usage};
+use crate::manifest_source::source_of;
 use crate::peer::{Community, Heard, Listening, Wants, address, recall_all, start_net};
 use crate::volunteer::{Choice, Settings, choose, work};
 use crate::{files, key_file, stopping};
@@ -232,17 +231,13 @@ fn confirm(manifest: &Manifest, args: &JoinArgs) -> Result<()> {
 }
 
 fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) -> Result<Arc<ShardStore>> {
-    let places = SourcePlaces { overrides: args.source.clone(), allow_local: args.allow_local };
-    let description = manifest.body().source.clone();
-    let source = places
-        .of_manifest(&description, &manifest.spec().schema)
-        .map_err(|error| Usage(error.to_string()))?;
-    let source = Arc::new(source);
+    let found = source_of(manifest, args.source.source.clone(), args.source.allow_local);
+    let source = found.map_err(|error| Usage(error.to_string()))?;
     let mebibytes = |count: u64| usize::try_from(count.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
     let limits = MemoryLimits { shards: args.max_shards as usize, bytes: mebibytes(args.max_shard_memory) };
     let settings = StoreSettings {
         spec: Arc::new(manifest.spec().clone()),
-        description,
+        description: manifest.body().source.clone(),
         source: Arc::clone(&source) as Arc<dyn RecordSource>,
         memory: Arc::new(Mutex::new(ShardCache::new(limits))),
         data_dir: Some(PathBuf::from(data_dir)),

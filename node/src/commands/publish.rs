@@ -1,5 +1,7 @@
 //! `publish`: fit, count, hash, sign; the manifest and its first delegation.
 
+use std::cell::RefCell;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -8,11 +10,13 @@ use protocol::{
     Answer, Counts, Delegation, Identity, MANIFEST_VERSION, Manifest, ManifestBody, Offer, PeerKey,
     RecordBytes, Request, Signed,
 };
-use spec::Published;
+use spec::{Published, Routing};
 
 use crate::cli::PublishArgs;
 use crate::clock::unix_millis;
+use crate::commands::spec::{Shown, print};
 use crate::commands::train::spinner;
+use crate::evenness::Evenness;
 use crate::exit::Usage;
 use crate::outln;
 use crate::peer::address;
@@ -30,9 +34,10 @@ pub(crate) fn run(args: &PublishArgs) -> Result<()> {
     let coordinator = coordinator.map_err(|error| Usage(format!("--coordinator: {error}")))?;
     let peers = args.announce.iter().map(|text| address(text)).collect::<Result<Vec<_>>>()?;
     let operated = Operated::read(&args.file)?;
-    let progress = spinner();
-    let published = operated.publish(&|text| progress.set_message(text))?;
-    progress.finish_and_clear();
+    let published = read(&operated)?;
+    if args.dry_run {
+        return show(&operated, &published, coordinator);
+    }
     let key = match &args.key {
         Some(path) => path.clone(),
         None => key_file::operator_default()?,
@@ -49,6 +54,50 @@ pub(crate) fn run(args: &PublishArgs) -> Result<()> {
     }
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     runtime.block_on(announce(&announcement, peers))
+}
+
+/// Reads the source, and tells how far it is: on a terminal all the time, else a line per stage.
+fn read(operated: &Operated) -> Result<Published> {
+    if std::io::stderr().is_terminal() {
+        let progress = spinner();
+        let published = operated.publish(&|step| progress.set_message(step.to_string()));
+        progress.finish_and_clear();
+        return published;
+    }
+    let last = RefCell::new(String::new());
+    operated.publish(&|step| {
+        let title = step.title();
+        if *last.borrow() != title {
+            eprintln!("{title}");
+            last.replace(title);
+        }
+    })
+}
+
+/// What would be published. The key is nobody's and is forgotten: signing shows whether the manifest would be accepted, and
+/// its size.
+fn show(operated: &Operated, published: &Published, coordinator: Option<PeerKey>) -> Result<()> {
+    let nobody = Identity::from_seed(&[0; 32]);
+    let announcement = sign(operated, published, &nobody, coordinator)?;
+    print(&announcement.manifest, Shown::DryRun, false)?;
+    if let Some(reason) = &published.summary.degraded {
+        outln!("routing     {reason}")?;
+    }
+    warn_of_uneven(published);
+    outln!("nothing was written: this was a dry run")?;
+    Ok(())
+}
+
+fn spread(published: &Published) -> Option<Evenness> {
+    let rows: Vec<u64> = published.summary.paths.iter().map(|path| path.rows).collect();
+    Evenness::of(&rows).filter(|spread| spread.paths > 1)
+}
+
+fn warn_of_uneven(published: &Published) {
+    let fitted = matches!(published.spec.routing, Routing::Kmeans(_));
+    if let Some(warning) = spread(published).and_then(|spread| spread.warning(fitted)) {
+        eprintln!("warning: {warning}");
+    }
 }
 
 /// Signs what was learnt of the source.
@@ -106,6 +155,9 @@ fn describe(manifest: &Manifest, published: &Published) -> Result<()> {
     if let Some(reason) = &summary.degraded {
         outln!("routing     {reason}")?;
     }
+    if let Some(spread) = spread(published) {
+        outln!("shards      {}", spread.text())?;
+    }
     for (path, counted) in summary.paths.iter().enumerate() {
         let duplicates = match (counted.duplicates, counted.conflicts) {
             (0, _) => String::new(),
@@ -115,6 +167,7 @@ fn describe(manifest: &Manifest, published: &Published) -> Result<()> {
         };
         outln!("path {path:<6} {} rows{duplicates}", counted.rows)?;
     }
+    warn_of_uneven(published);
     Ok(())
 }
 

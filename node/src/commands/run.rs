@@ -30,7 +30,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     files::check_place(&args.out)?;
     let operated = Operated::read(&args.file)?;
     let busy = spinner();
-    let published = operated.publish(&|text| busy.set_message(text))?;
+    let published = operated.publish(&|step| busy.set_message(step.to_string()))?;
     busy.finish_and_clear();
     if let Some(reason) = &published.summary.degraded {
         eprintln!("{reason}");

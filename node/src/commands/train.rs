@@ -19,7 +19,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     files::check_place(&args.out)?;
     let operated = Operated::read(&args.file)?;
     let progress = spinner();
-    let published = timings.time("publishing", || operated.publish(&|text| progress.set_message(text)))?;
+    let published =
+        timings.time("publishing", || operated.publish(&|step| progress.set_message(step.to_string())))?;
     if let Some(reason) = &published.summary.degraded {
         progress.suspend(|| eprintln!("{reason}"));
     }

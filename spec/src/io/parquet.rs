@@ -72,6 +72,20 @@ impl RandomAccess for FileBytes {
     }
 }
 
+impl RandomAccess for Bytes {
+    fn len(&self) -> u64 {
+        Bytes::len(self) as u64
+    }
+
+    fn read(&mut self, range: Range<u64>) -> Result<Bytes, PartError> {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        match self.get(place(range.start)..place(range.end)) {
+            Some(bytes) => Ok(self.slice_ref(bytes)),
+            None => Err(PartError::Format("ends too early: fetch it again".into())),
+        }
+    }
+}
+
 /// An open part.
 pub(super) struct ParquetPart {
     bytes: Box<dyn RandomAccess>,

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
 
 use super::csv::CsvPart;
 use super::json_lines::{JsonPart, collect_names};
@@ -19,6 +21,8 @@ use crate::run::Format;
 pub(super) enum PartPlace {
     /// A file of this machine.
     File(PathBuf),
+    /// In memory already.
+    Bytes(Bytes),
     /// Nowhere: it is made up.
     MadeUp { text: String, settings: Synthetic },
 }
@@ -27,6 +31,7 @@ impl fmt::Display for PartPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
+            Self::Bytes(bytes) => write!(f, "{} bytes in memory", bytes.len()),
             Self::MadeUp { text, .. } => f.write_str(text),
         }
     }
@@ -37,7 +42,7 @@ impl PartPlace {
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::MadeUp { .. } => None,
+            Self::Bytes(_) | Self::MadeUp { .. } => None,
         }
     }
 
@@ -73,6 +78,7 @@ impl PartPlace {
     fn packed(&self) -> Result<Packed, PartError> {
         match self {
             Self::File(path) => Ok(Box::new(open_file(path)?)),
+            Self::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
             Self::MadeUp { .. } => Err(PartError::Format("is made up and has no bytes".into())),
         }
     }
@@ -93,6 +99,10 @@ impl PartPlace {
                 }
                 spooled(Box::new(file), limits)
             }
+            Self::Bytes(bytes) if Packing::of(bytes) == Packing::Plain => {
+                ParquetPart::open(Box::new(bytes.clone()))
+            }
+            Self::Bytes(bytes) => spooled(Box::new(Cursor::new(bytes.clone())), limits),
             Self::MadeUp { .. } => Err(PartError::Format("is made up and has no bytes".into())),
         }
     }

@@ -45,6 +45,13 @@ impl TableSource {
         Self { of_run: false, ..Self::new(format, parts, on_error) }
     }
 
+    /// Parts that are in memory, under any packing.
+    #[must_use]
+    pub fn of_bytes(format: Format, parts: Vec<Vec<u8>>, on_error: OnError) -> Self {
+        let parts = parts.into_iter().map(|bytes| vec![PartPlace::Bytes(bytes.into())]).collect();
+        Self { of_run: false, ..Self::new(format, parts, on_error) }
+    }
+
     /// The same with other limits.
     #[must_use]
     pub fn with_limits(self, limits: SourceLimits) -> Self {

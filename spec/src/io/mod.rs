@@ -4,6 +4,7 @@ mod cancelling;
 mod csv;
 mod csv_part;
 mod disk;
+mod fetch;
 mod gate;
 mod input;
 mod locate;
@@ -15,6 +16,10 @@ mod whole_file;
 
 pub use csv::CsvSource;
 pub use disk::{DiskCache, DiskCounters};
+pub use fetch::{
+    Address, AddressError, Download, FetchError, FetchLimits, Fetcher, Origin, Reach, RemoteObject, S3Access,
+    S3Credentials,
+};
 pub use gate::{Finding, RoutingCheck};
 pub use locate::{LocateError, SourcePlaces};
 use replace::replace;

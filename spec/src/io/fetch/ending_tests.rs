@@ -1,7 +1,7 @@
 //! Transfers end when nobody wants them any more, whatever they wait for.
 
 use std::io::Read;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -54,7 +54,9 @@ fn dropping_a_download_ends_its_transfer_and_no_other() {
         first.read_exact(&mut [0; 2000]).unwrap();
         let gone = first.until_gone();
         drop(first);
-        super::worker::wait(gone);
+        let (said, heard) = sync_channel(1);
+        thread::spawn(move || said.send(super::worker::wait(gone)));
+        assert_eq!(heard.recv_timeout(PATIENCE), Ok(()));
         second.read_exact(&mut [0; 2000]).unwrap();
     }
 }

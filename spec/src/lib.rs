@@ -85,9 +85,10 @@ pub use holdout::{Holdout, for_each_held_out};
 pub use infer::InferError;
 #[cfg(feature = "io")]
 pub use io::{
-    DiskCache, DiskCounters, Finding, LocateError, RoutingCheck, RunFileFault, RunFileReadError, ShardError,
-    ShardStore, SourceLimits, SourcePlaces, StoreCounters, StoreSettings, TableSource, WholeFileError,
-    read_run_file, write_whole_file,
+    Address, AddressError, DiskCache, DiskCounters, Download, FetchError, FetchLimits, Fetcher, Finding,
+    LocateError, Origin, Reach, RemoteObject, RoutingCheck, RunFileFault, RunFileReadError, S3Access,
+    S3Credentials, ShardError, ShardStore, SourceLimits, SourcePlaces, StoreCounters, StoreSettings,
+    TableSource, WholeFileError, read_run_file, write_whole_file,
 };
 pub use local::{LocalError, LocalUnits, MissingUnit, UnitDone, train_locally, train_unit_of};
 pub use materialise::materialise;

@@ -5,6 +5,7 @@ mod cancelling;
 mod csv;
 mod csv_records;
 mod disk;
+mod fetch;
 mod gate;
 mod json_lines;
 mod limits;
@@ -24,6 +25,10 @@ mod unpack;
 mod whole_file;
 
 pub use disk::{DiskCache, DiskCounters};
+pub use fetch::{
+    Address, AddressError, Download, FetchError, FetchLimits, Fetcher, Origin, Reach, RemoteObject, S3Access,
+    S3Credentials,
+};
 pub use gate::{Finding, RoutingCheck};
 pub use limits::SourceLimits;
 pub use locate::{LocateError, SourcePlaces};

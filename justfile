@@ -38,3 +38,12 @@ bench-once:
 compare *words:
     cargo build --release
     python3 bench/compare.py {{words}}
+
+# pinned routers and layers, the same bits: in release, for this very processor, and without any optimisation
+goldens:
+    cargo test --release {{goldens}}
+    RUSTFLAGS="-C target-cpu=native" cargo test --release --target-dir target/native {{goldens}}
+    cargo test --target-dir target/plain {{plain}} {{goldens}}
+
+goldens := "-p snake -p spec --features spec/io --test train_golden --test goldens"
+plain := replace_regex("snake spec blake3 chacha20 libm csv-core", "([a-z0-9-]+)", "--config profile.dev.package.$1.opt-level=0")

@@ -96,7 +96,7 @@ impl Rig {
     #[track_caller]
     fn expect_train(&mut self) -> Unit {
         self.expect("training", |effect| match effect {
-            Effect::Train { unit } => Some(*unit),
+            Effect::Train { unit, .. } => Some(*unit),
             _ => None,
         })
     }

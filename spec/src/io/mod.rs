@@ -1,10 +1,12 @@
 //! Everything that touches a file: sources, the disk cache, and the shard store above them.
 
+mod builder;
 mod cancelling;
 mod csv;
 mod csv_part;
 mod disk;
 mod gate;
+mod hashed_reader;
 mod input;
 mod locate;
 mod replace;

@@ -28,7 +28,7 @@ impl Builder {
     }
 
     /// The shard of a path, if it is on disk.
-    pub(super) fn from_disk(&mut self, spec: &DataSpec, path: u32, schema: &Arc<Schema>) -> Option<Table> {
+    pub(super) fn read(&mut self, spec: &DataSpec, path: u32, schema: &Arc<Schema>) -> Option<Table> {
         let table = self.disk.as_mut()?.get(spec.shards.get(path as usize)?, schema)?;
         self.row.learn(&table);
         Some(table)
@@ -88,7 +88,7 @@ impl Builder {
     }
 
     /// Keeps tables on disk; the first one counts as the most recently used. The first error there ever was is given.
-    pub(super) fn to_disk(&mut self, spec: &DataSpec, paths: &[u32], tables: &[Table]) -> Option<io::Error> {
+    pub(super) fn keep(&mut self, spec: &DataSpec, paths: &[u32], tables: &[Table]) -> Option<io::Error> {
         let disk = self.disk.as_mut()?;
         let shards: Vec<(&Shard, &Table)> = paths
             .iter()

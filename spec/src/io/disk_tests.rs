@@ -149,10 +149,13 @@ fn what_a_dead_process_left_is_cleared_away() {
     assert_eq!(files(folder.path()), [".writing-young", &kept]);
 }
 
+/// A kind of damage, and what does it to a file.
+type Named<'a> = (&'static str, Box<dyn Fn(&Path) + 'a>);
+
 /// Whatever may stand where a shard should be.
-fn damages(other: &Shard) -> Vec<(&'static str, Box<dyn Fn(&Path) + '_>)> {
+fn damages(other: &Shard) -> Vec<Named<'_>> {
     let folder = |path: &Path| path.parent().unwrap().to_owned();
-    let mut damages: Vec<(&'static str, Box<dyn Fn(&Path) + '_>)> = vec![
+    let mut damages: Vec<Named<'_>> = vec![
         ("empty", Box::new(|path| fs::write(path, "").unwrap())),
         ("another shard", {
             Box::new(move |path| {

@@ -181,7 +181,7 @@ impl ShardStore {
             memory.promote(&self.keys(&soon));
             memory.make_room(0);
         }
-        if let Some(table) = builder.from_disk(&self.settings.spec, path, &self.schema) {
+        if let Some(table) = builder.read(&self.settings.spec, path, &self.schema) {
             let table = Arc::new(table);
             lock(&self.settings.memory).insert(key, Arc::clone(&table));
             return Ok(table);
@@ -293,7 +293,7 @@ impl ShardStore {
             }
             Err(error) => return Err(ShardError::Failed { reason: error.to_string() }),
         };
-        if let Some(error) = builder.to_disk(spec, &paths, &tables) {
+        if let Some(error) = builder.keep(spec, &paths, &tables) {
             let text = format!("shards can't be kept on disk ({error}); training goes on without");
             (self.settings.warn)(&text);
         }

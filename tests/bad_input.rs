@@ -17,7 +17,6 @@ use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rig::{Peer, Run, repository, succeed};
 use small_disk::SmallDisk;

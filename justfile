@@ -38,3 +38,13 @@ bench-once:
 compare *words:
     cargo build --release
     python3 bench/compare.py {{words}}
+
+# pinned routers and layers, the same bits: in release, for this very processor, and without any optimisation
+goldens:
+    cargo test --release {{goldens}}
+    RUSTFLAGS="-C target-cpu=native" cargo test --release --target-dir target/native {{goldens}}
+    cargo test --target-dir target/plain {{plain}} {{goldens}}
+
+goldens := "-p snake -p spec --features spec/io --test train_golden --test goldens"
+zero := "--config profile.dev.package."
+plain := zero + "snake.opt-level=0 " + zero + "spec.opt-level=0 " + zero + "blake3.opt-level=0 " + zero + "chacha20.opt-level=0 " + zero + "libm.opt-level=0"

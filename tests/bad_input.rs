@@ -9,15 +9,17 @@
 
 #[path = "rig/mod.rs"]
 mod rig;
+#[path = "rig/small_disk.rs"]
+mod small_disk;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rig::{Peer, Run, repository, succeed};
+use small_disk::SmallDisk;
 
 const LOOPBACK: &str = "/ip4/127.0.0.1/tcp/0";
 const GOOD: &str = "a,b,class\n1,x,p\n2,y,q\n3,z,p\n4,w,q\n5,v,p\n";
@@ -380,29 +382,6 @@ fn two_coordinators_in_one_folder() {
     let says = &["coordinator: another coordinator works in this folder", "stop it", "--data-dir"];
     let message = rig::fail(1, &args, run.folder.path());
     assert!(says.iter().all(|word| message.contains(word)), "{message}");
-}
-
-/// A small file system of its own, taken away again at the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Mounts it; `None`, and a word, where that is not allowed.
-    fn mount(at: PathBuf, bytes: u64) -> Option<Self> {
-        fs::create_dir_all(&at).unwrap();
-        let size = format!("size={bytes}");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(at));
-        }
-        eprintln!("skipped: a small disk can't be mounted here (that needs root)");
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 /// The names of the files in the folder of a coordinator's reports, one run's.

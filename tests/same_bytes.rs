@@ -96,6 +96,27 @@ fn a_compressed_source() {
     coordinator.succeed();
 }
 
+#[test]
+fn any_number_of_shards_in_a_pass() {
+    let settings = "holdout = 0.1\n[routing]\npaths = 5\n[training]\nlayers = 2\nbucket = 40\n";
+    let run = Run::new("passes", &rig::table(1_000, 5, 37), settings);
+    let text = fs::read_to_string(run.path("run.toml")).unwrap();
+    let mut models = Vec::new();
+    for (limits, passes) in
+        [("max_shards = 1", 5), ("", 2), ("max_shards = 5", 1), ("max_shards = 5\nmax_shard_memory = 1", 5)]
+    {
+        fs::write(run.path("limited.toml"), format!("{text}[volunteer]\n{limits}\n")).unwrap();
+        let args = ["train", "limited.toml", "--out", "limited.json", "--timings"];
+        let output = rig::output(&args, run.folder.path());
+        assert!(output.status.success());
+        let timings = String::from_utf8(output.stderr).unwrap();
+        let timings: serde_json::Value = serde_json::from_str(timings.lines().last().unwrap()).unwrap();
+        assert_eq!(timings["passes"], passes, "{limits}: {timings}");
+        models.push(fs::read(run.path("limited.json")).unwrap());
+    }
+    assert!(models.windows(2).all(|pair| pair[0] == pair[1]), "the same bytes, however many in a pass");
+}
+
 /// The model that one volunteer with so many shards in memory makes, and its last word on its cache.
 fn with_shards_in_memory(run: &Run, most: &str) -> (Vec<u8>, serde_json::Value) {
     run.publish();
@@ -122,7 +143,13 @@ fn one_shard_in_memory_or_four() {
     let (model, cache) = with_shards_in_memory(&small, "1");
     assert!(model == alone, "with one shard in memory the model differs");
     assert!(cache["evictions"].as_u64().unwrap() >= 3, "four shards went through one place: {cache}");
+    assert_eq!(
+        (&cache["rebuilds"], &cache["passes"]),
+        (&4.into(), &4.into()),
+        "one shard at a time: {cache}"
+    );
     let (model, cache) = with_shards_in_memory(&large, "4");
     assert!(model == alone, "with four shards in memory the model differs");
     assert_eq!(cache["evictions"], 0, "all four shards fit: {cache}");
+    assert_eq!((&cache["rebuilds"], &cache["passes"]), (&4.into(), &1.into()), "all from one pass: {cache}");
 }

@@ -224,13 +224,16 @@ pub(crate) struct CoordinateArgs {
     pub(crate) network: NetworkArgs,
 }
 
+/// Most bytes of shards in memory where nobody says so, in MiB.
+pub(crate) const SHARD_MEMORY: u64 = 4096;
+
 #[derive(Debug, Args)]
 pub(crate) struct JoinArgs {
     /// Most shards kept in memory.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) max_shards: u32,
     /// Most bytes of shards kept in memory, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MIB", default_value_t = SHARD_MEMORY, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_shard_memory: u64,
     /// Most bytes of shards kept on disk, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 4096)]

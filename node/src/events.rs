@@ -47,8 +47,8 @@ pub(crate) enum Event {
     Progress { run: String, units_done: u64, units: u64 },
     /// The coordinator acknowledged this peer's report.
     Receipt { path: u32, layer: u32 },
-    /// Shards in memory, and what the cache did so far.
-    Cache { held: u64, hits: u64, misses: u64, evictions: u64, rebuilds: u64 },
+    /// Shards in memory, what the cache did so far, and in how many passes over the source shards were made.
+    Cache { held: u64, hits: u64, misses: u64, evictions: u64, rebuilds: u64, passes: u64 },
     /// The model is written.
     ModelWritten { run: String, path: String, hash: String, seconds: f64 },
     /// The run is complete.
@@ -115,9 +115,10 @@ impl fmt::Display for Event {
             }
             Self::Progress { units_done, units, .. } => write!(f, "{units_done} of {units} units done"),
             Self::Receipt { path, layer } => write!(f, "path {path} layer {layer} delivered"),
-            Self::Cache { held, hits, misses, evictions, rebuilds } => write!(
+            Self::Cache { held, hits, misses, evictions, rebuilds, passes } => write!(
                 f,
-                "shards: {held} in memory, {hits} hits, {misses} misses, {evictions} evictions, {rebuilds} rebuilt"
+                "shards: {held} in memory, {hits} hits, {misses} misses, {evictions} evictions, {rebuilds} rebuilt in \
+                 {passes} passes"
             ),
             Self::ModelWritten { path, hash, seconds, .. } => {
                 write!(f, "model written to {path} ({}, {seconds:.1} s)", short(hash))

@@ -96,7 +96,7 @@ impl Rig {
     #[track_caller]
     fn expect_train(&mut self) -> Unit {
         self.expect("training", |effect| match effect {
-            Effect::Train { unit } => Some(*unit),
+            Effect::Train { unit, .. } => Some(*unit),
             _ => None,
         })
     }
@@ -162,6 +162,68 @@ fn rows_in_memory_come_first_then_those_on_disk() {
     rig.trigger(Event::ShardsOnDisk(BTreeSet::from([other])));
     rig.trigger_trained(second);
     assert_eq!(rig.expect_train().path, other);
+}
+
+#[test]
+fn training_is_told_what_comes_next() {
+    let start = |parallel| {
+        let mut rig = Rig::with_outbox(Vec::new());
+        rig.volunteer = Volunteer::new(
+            Moment(0),
+            VolunteerStart {
+                me: peer(ME),
+                run: RunId::from_bytes([3; 32]),
+                operator: peer(99),
+                units: Arc::new(Units::new(&[10, 10, 0, 10, 10, 10], 2).unwrap()),
+                counter: 100,
+                seed: 1,
+                outbox: Vec::new(),
+                settings: VolunteerSettings { parallel, ..VolunteerSettings::default() },
+            },
+        );
+        rig.trigger(Event::Heard(delegated(1, peer(COORDINATOR))));
+        rig
+    };
+    let train = |rig: &mut Rig| {
+        rig.expect("training", |effect| match effect {
+            Effect::Train { unit, soon } => Some((*unit, soon.clone())),
+            _ => None,
+        })
+    };
+    // Every other path with rows, in the order in which this peer comes to them.
+    let mut rig = start(1);
+    rig.trigger(Event::Synced(peer(COORDINATOR)));
+    let (mut unit, mut soon) = train(&mut rig);
+    let mut all: Vec<u32> = soon.iter().copied().chain([unit.path]).collect();
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 3, 4, 5]);
+    let mut paths = vec![unit.path];
+    for _ in 1..10 {
+        let expected = soon.first().copied();
+        rig.trigger_trained(unit);
+        (unit, soon) = train(&mut rig);
+        if !paths.contains(&unit.path) {
+            assert_eq!(
+                Some(unit.path),
+                expected,
+                "the first of them is the next one, where the path changes"
+            );
+            paths.push(unit.path);
+        }
+        assert!(!soon.contains(&unit.path) && soon.iter().all(|path| all.contains(path)));
+    }
+    assert_eq!(soon, [0u32; 0], "nothing comes after the last unit");
+
+    // What is in hand comes first, then what lies on disk.
+    let mut rig = start(2);
+    rig.trigger(Event::ShardsOnDisk(BTreeSet::from([4])));
+    rig.trigger(Event::Synced(peer(COORDINATOR)));
+    let (first, next) = (train(&mut rig), train(&mut rig));
+    assert_eq!((first.0.path, next.0.path), (4, 4));
+    assert_eq!(first.1.len(), 4);
+    rig.trigger_trained(first.0);
+    let third = train(&mut rig);
+    assert_eq!((third.1.first(), third.1.len()), (Some(&4), 4), "the other unit in hand is of path 4");
 }
 
 #[test]

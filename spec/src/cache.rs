@@ -78,8 +78,14 @@ impl ShardCache {
 
     /// Takes tables out until one of about so many bytes fits.
     pub fn make_room(&mut self, bytes: usize) {
+        self.make_room_for(1, bytes);
+    }
+
+    /// Takes tables out until so many, of about so many bytes in all, fit.
+    pub(crate) fn make_room_for(&mut self, shards: usize, bytes: usize) {
         let bytes = bytes.min(self.limits.bytes);
-        while self.tables.len() >= self.limits.shards || self.limits.bytes - bytes < self.bytes {
+        let others = self.limits.shards.saturating_sub(shards);
+        while self.tables.len() > others || self.limits.bytes - bytes < self.bytes {
             let Some((_, evicted)) = self.tables.pop_lru() else { return };
             self.bytes -= evicted.memory();
             self.counters.evictions += 1;
@@ -99,6 +105,20 @@ impl ShardCache {
         self.make_room(bytes);
         self.bytes += bytes;
         self.tables.put(key, table);
+    }
+
+    /// Makes these the most recently used, the first of them most of all, without counting.
+    #[cfg(feature = "io")]
+    pub(crate) fn promote(&mut self, keys: &[ShardKey]) {
+        for key in keys.iter().rev() {
+            self.tables.promote(key);
+        }
+    }
+
+    /// What it may hold.
+    #[cfg(feature = "io")]
+    pub(crate) fn limits(&self) -> MemoryLimits {
+        self.limits
     }
 
     /// The shards it holds, most recently used first.

@@ -8,7 +8,7 @@
 //!                         ─Census, for_each_kept→ rows      (who assembles the model)
 //!                         ─for_each_held_out→ rows          (who evaluates it)
 //! run file ─RunFile::parse→ RunSettings
-//! ShardStore ─shard→ table: routing check, then memory, disk, source
+//! ShardStore ─shard→ table: routing check, then memory, disk, source (a pass makes several shards)
 //! DataSpec + Census + units ─assemble→ model.json ─router_of_model→ Router
 //! ```
 //!
@@ -35,6 +35,7 @@
 //! source once more to choose it. Memory does not grow with the source, but for: the featurised sample (4 bytes per row
 //! and dimension), tables, about 50 bytes per kept row while duplicates are looked for, and the census (8 bytes a row).
 
+mod ahead;
 mod assemble;
 mod cache;
 mod census;
@@ -56,6 +57,7 @@ mod io;
 mod keep;
 mod kmeans;
 mod local;
+mod local_shards;
 mod materialise;
 mod memory;
 mod number;
@@ -91,6 +93,7 @@ pub use io::{
     TableSource, WholeFileError, read_run_file, write_whole_file,
 };
 pub use local::{LocalError, LocalUnits, MissingUnit, UnitDone, train_locally, train_unit_of};
+pub use local_shards::LocalShards;
 pub use materialise::materialise;
 pub use memory::VecSource;
 pub use publish::{PathSummary, Progress, PublishError, Published, Stage, Summary, publish};

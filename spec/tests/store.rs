@@ -3,114 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // also in what the tests share
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use snake::Cancel;
-use spec::{
-    DataSpec, MemoryLimits, PublicSource, RecordReader, RecordSource, Routing, RoutingCheck, RoutingSettings,
-    Shard, ShardCache, ShardError, ShardStore, SourceError, StoreSettings, VecSource,
-};
+use snake::{Cancel, Cell};
+use spec::{Finding, RecordSource, Router, RoutingCheck, Shard, ShardError, ShardHash, VecSource};
 
+#[path = "support/store_rig.rs"]
+mod store_rig;
 mod support;
 
-/// A source that counts its passes and can be made to fail.
-struct Watched {
-    inner: VecSource,
-    passes: AtomicUsize,
-    broken: Mutex<bool>,
-}
-
-impl RecordSource for Watched {
-    fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError> {
-        self.passes.fetch_add(1, Ordering::Relaxed);
-        if *self.broken.lock().unwrap() {
-            return Err(SourceError::Unreadable {
-                location: "rows".into(),
-                reason: "the cable is out".into(),
-            });
-        }
-        self.inner.open()
-    }
-
-    fn location(&self, part: usize) -> String {
-        self.inner.location(part)
-    }
-}
-
-struct Rig {
-    folder: tempfile::TempDir,
-    spec: DataSpec,
-    description: PublicSource,
-    source: Arc<Watched>,
-    warnings: Arc<Mutex<Vec<String>>>,
-    shards: usize,
-    check: RoutingCheck,
-    data_dir: Option<PathBuf>,
-}
-
-impl Rig {
-    fn new() -> Self {
-        let source = support::people(200);
-        let settings = support::settings("class", RoutingSettings::KMeans(support::kmeans(3)));
-        let spec = support::published(&settings, &source).spec;
-        let folder = tempfile::tempdir().unwrap();
-        let data_dir = Some(folder.path().join("data"));
-        Self {
-            folder,
-            spec,
-            description: settings.source,
-            source: Arc::new(Watched {
-                inner: source,
-                passes: AtomicUsize::new(0),
-                broken: Mutex::new(false),
-            }),
-            warnings: Arc::default(),
-            shards: 2,
-            check: RoutingCheck::Required,
-            data_dir,
-        }
-    }
-
-    fn start(&self) -> ShardStore {
-        let warnings = Arc::clone(&self.warnings);
-        ShardStore::new(StoreSettings {
-            spec: Arc::new(self.spec.clone()),
-            description: self.description.clone(),
-            source: Arc::clone(&self.source) as Arc<dyn RecordSource>,
-            memory: Arc::new(Mutex::new(ShardCache::new(MemoryLimits {
-                shards: self.shards,
-                bytes: 1 << 30,
-            }))),
-            data_dir: self.data_dir.clone(),
-            disk_bytes: 1 << 30,
-            check: self.check,
-            run_key: "the run".into(),
-            warn: Box::new(move |text| warnings.lock().unwrap().push(text.into())),
-        })
-        .unwrap()
-    }
-
-    /// Makes the recorded fit another one than the source gives.
-    fn forge_routing(&mut self) {
-        let Routing::Kmeans(fit) = &mut self.spec.routing else { panic!("{:?}", self.spec.routing) };
-        fit.centroids[0][0] += 1;
-    }
-
-    fn passes(&self) -> usize {
-        self.source.passes.load(Ordering::Relaxed)
-    }
-
-    fn expect_refused(&self, store: &ShardStore, path: u32, wanted: &str) {
-        match store.shard(path, &Cancel::new()) {
-            Err(ShardError::Refused { reason }) => {
-                assert!(reason.contains(wanted) && reason.contains("not tried again"), "{reason}");
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
+use store_rig::{Rig, Watched};
 
 #[test]
 fn shards_come_from_memory_then_disk_then_source() {
@@ -160,7 +63,7 @@ fn what_is_cached_passes_the_gate_too() {
 #[test]
 fn a_shard_that_is_not_the_signed_one_is_refused() {
     let mut rig = Rig::new();
-    rig.spec.shards[1].hash = spec::ShardHash::from_bytes([7; 32]);
+    rig.spec.shards[1].hash = ShardHash::from_bytes([7; 32]);
     let store = rig.start();
     store.shard(0, &Cancel::new()).unwrap();
     rig.expect_refused(&store, 1, "not what the operator signed");
@@ -261,4 +164,56 @@ fn an_unverifiable_router_is_warned_of_once() {
     let warnings = rig.warnings.lock().unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("the routing can't be checked"), "{}", warnings[0]);
+}
+
+#[test]
+fn every_finding_is_remembered_over_a_restart() {
+    // Two rows of different classes, fewer than the paths, and a path that gets neither of them: its shard is the empty
+    // one, so that the run is unverifiable and not refused.
+    let mut rig = Rig::new();
+    let records = rig.source.inner.records();
+    let first = records[0].clone();
+    let other = records.iter().find(|record| record[3] != first[3]).unwrap().clone();
+    let header = rig.source.inner.open().unwrap().header().to_vec();
+    let inner = VecSource::new("people.csv", header, vec![first, other]);
+    let mut router = Router::new(&rig.spec.routing, &rig.spec.schema).unwrap();
+    let taken: Vec<u32> = (0u64..)
+        .zip(inner.records())
+        .map(|(ordinal, cells)| {
+            let number = |cell: &str| Cell::Number(cell.parse().unwrap());
+            router.route(ordinal, &[number(&cells[0]), Cell::Text(&cells[1]), number(&cells[2])])
+        })
+        .collect();
+    let free = (0..3).find(|path| !taken.contains(path)).unwrap();
+    rig.spec.shards[free as usize] =
+        Shard { rows: 0, hash: ShardHash::from_bytes(*blake3::hash(&[]).as_bytes()) };
+    rig.source = Arc::new(Watched { inner, passes: AtomicUsize::new(0), broken: Mutex::new(false) });
+    let store = rig.start();
+    store.shard(free, &Cancel::new()).unwrap();
+    assert_eq!((store.finding(), store.counters().checks), (Some(Finding::Unverifiable), 1));
+    let again = rig.start();
+    assert_eq!(again.finding(), Some(Finding::Unverifiable));
+    again.shard(free, &Cancel::new()).unwrap();
+    assert_eq!((again.counters().checks, rig.warnings.lock().unwrap().len()), (0, 1));
+
+    // Verified: a source that has gone away meanwhile is not asked, as long as the disk has the shard.
+    let rig = Rig::new();
+    rig.start().shard(0, &Cancel::new()).unwrap();
+    *rig.source.broken.lock().unwrap() = true;
+    let again = rig.start();
+    assert_eq!(again.finding(), Some(Finding::Verified));
+    again.shard(0, &Cancel::new()).unwrap();
+    assert_eq!(again.counters().checks, 0);
+
+    // Refused, for the router and for a shard.
+    for forge in [Rig::forge_routing as fn(&mut Rig), |rig| rig.spec.shards[0].rows += 1] {
+        let mut rig = Rig::new();
+        forge(&mut rig);
+        let error = rig.start().shard(0, &Cancel::new()).unwrap_err();
+        let again = rig.start();
+        assert!(matches!(again.finding(), Some(Finding::Refused(_))));
+        let passes = rig.passes();
+        assert_eq!(again.shard(1, &Cancel::new()).unwrap_err(), error);
+        assert_eq!((again.counters().checks, rig.passes()), (0, passes));
+    }
 }

@@ -343,8 +343,6 @@ impl Run {
             "join",
             "--bootstrap",
             bootstrap,
-            "--data-dir",
-            &format!("volunteer-{i}"),
             "--json",
             "--no-mdns",
             "--yes",
@@ -354,6 +352,9 @@ impl Run {
             "/ip4/127.0.0.1/tcp/0",
         ]);
         args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
+        if !more.contains(&"--data-dir") {
+            args.extend(self.strings(&["--data-dir", &format!("volunteer-{i}")]));
+        }
         if !more.contains(&"--source") {
             args.extend(self.strings(&["--source", "data.csv"]));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use net::{Multiaddr, Net};
-use protocol::{Manifest, PeerKey, RunId};
+use protocol::{Identity, Manifest, PeerKey, RunId};
 use spec::{Finding, MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, StoreSettings};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
@@ -24,6 +24,8 @@ use crate::peer::{Community, Heard, Listening, Wants, address, recall_all, start
 use crate::volunteer::{Choice, Settings, choose, work};
 use crate::{files, key_file, stopping};
 
+/// A volunteer's key, where it is not told another place.
+const KEY_FILE: &str = "volunteer.pem";
 /// How long a volunteer looks for a run that fits, once it has reached somebody.
 const LOOK_FOR: Duration = Duration::from_secs(20);
 /// How long it waits for more runs to show, when one fits and nobody said which is wanted.
@@ -54,7 +56,7 @@ pub(crate) fn run(args: &JoinArgs) -> Result<()> {
 
 async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choice: &Choice) -> Result<()> {
     let output = Output::of(args.network.json);
-    let key = args.key.clone().unwrap_or_else(|| data_dir.join("volunteer.pem"));
+    let key = args.key.clone().unwrap_or_else(|| data_dir.join(KEY_FILE));
     let identity = key_file::load_or_make(&key)?.identity;
     // Two peers with one key would be taken for one.
     let _lock = files::lock(&key.with_extension("lock"), || {
@@ -78,16 +80,32 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     confirm(&manifest, args)?;
     let folder = data_dir.join("runs").join(manifest.run().to_string());
     files::make_folder(&folder)?;
+    let outbox = folder.join(outbox_name(&key, data_dir, &identity));
+    // The key may be there twice, as two files.
+    let _outbox_lock = files::lock(&folder.join(format!("{}.lock", identity.key())), || {
+        let (data_dir, key) = (data_dir.display(), identity.key());
+        format!(
+            "{data_dir}: another join works on this run with the same key {key}, from another file; give it a key of its own"
+        )
+    })?;
     let store = store(args, &manifest, data_dir, output)?;
     let settings = Settings {
         identity,
         lease: lease_times(&args.network),
         threads: threads(args.threads),
         folder,
+        outbox,
         stay: args.stay,
         output,
     };
     work(&mut community, manifest, store, settings, stop).await
+}
+
+/// The name of the folder for a volunteer's reports in the folder of a run. Volunteers with keys of their own may share a
+/// data folder, and with it the shards, but never an outbox: each lets go of reports that the other one still has to deliver.
+fn outbox_name(key: &Path, data_dir: &Path, identity: &Identity) -> String {
+    let is_same = |a: PathBuf| a.canonicalize().ok() == key.canonicalize().ok();
+    if is_same(data_dir.join(KEY_FILE)) { "outbox".into() } else { format!("outbox-{}", identity.key()) }
 }
 
 /// Connects to the bootstrap peers: one is enough. When none answers, the peers of the last time are tried.

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use snake::{Cancel, TrainingRows, UnitBuckets};
-use spec::{AssembleError, Census, DataSpec, LocalUnits, MissingUnit, assemble, materialise, train_locally};
+use spec::{
+    AssembleError, Census, DataSpec, LocalShards, LocalUnits, MemoryLimits, MissingUnit, VolunteerSettings,
+    assemble, train_locally,
+};
 
-use crate::cli::TrainArgs;
+use crate::cli::{SHARD_MEMORY, TrainArgs};
 use crate::run_files::Operated;
 use crate::timings::Timings;
 use crate::{files, model_file};
@@ -74,12 +77,13 @@ fn train(
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("the training threads")?;
     let mut reading = Duration::ZERO;
+    let mut shards = LocalShards::new(spec, description, &operated.source, limits(&operated.file.volunteer));
     let mut shard = |path: u32| -> Result<Arc<snake::Table>> {
         progress.set_message(format!("reading the shard of path {path}"));
         let start = Instant::now();
-        let mut tables = materialise(spec, description, &operated.source, &[path], &cancel)?;
+        let table = shards.take(path, &cancel)?;
         reading += start.elapsed();
-        tables.pop().map(Arc::new).context("no shard came out")
+        Ok(table)
     };
     let mut told = |done: spec::UnitDone| {
         progress.set_message(format!("trained {} of {} units", done.done, done.total));
@@ -89,7 +93,15 @@ fn train(
     let both = start.elapsed();
     timings.add("reading", reading);
     timings.add("training", both.saturating_sub(reading));
+    timings.note("passes", shards.passes());
     Ok(units)
+}
+
+/// How many shards are made in one pass: the run file's limits for a volunteer, and where it has none those of `join`.
+fn limits(settings: &VolunteerSettings) -> MemoryLimits {
+    let bytes = settings.max_shard_memory.unwrap_or(SHARD_MEMORY << 20);
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    MemoryLimits { shards: settings.max_shards as usize, bytes }
 }
 
 fn write(operated: &Operated, spec: &DataSpec, mut units: LocalUnits, args: &TrainArgs) -> Result<()> {

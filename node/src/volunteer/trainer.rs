@@ -19,6 +19,8 @@ const JOBS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) unit: Unit,
+    /// Paths whose shards will be wanted next.
+    pub(crate) soon: Vec<u32>,
     pub(crate) cancel: Cancel,
 }
 
@@ -126,7 +128,7 @@ impl Workshop {
             *current = None;
         }
         // Asked for every time: the gate is there, and the cache learns what is in use.
-        let table = self.store.shard(path, &job.cancel).map_err(|error| match error {
+        let table = self.store.shard_and_soon(path, &job.soon, &job.cancel).map_err(|error| match error {
             ShardError::Cancelled => Outcome::Cancelled,
             ShardError::Refused { reason } => Outcome::Refused(reason),
             error => Outcome::Failed(error.to_string()),

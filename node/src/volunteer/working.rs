@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     /// The run's own folder.
     pub(crate) folder: PathBuf,
+    /// The folder of its reports: no other process works with it.
+    pub(crate) outbox: PathBuf,
     /// Whether to stay when the run is complete.
     pub(crate) stay: bool,
     pub(crate) output: Output,
@@ -79,13 +81,13 @@ pub(crate) async fn work(
     settings: Settings,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Settings { identity, lease, threads, folder, stay, output } = settings;
+    let Settings { identity, lease, threads, folder, outbox, stay, output } = settings;
     let run = manifest.run();
     let spec = manifest.spec();
     let rows: Vec<u64> = spec.shards.iter().map(|shard| shard.rows).collect();
     let units = Arc::new(Units::new(&rows, spec.training.layers)?);
     let clock = Clock::start();
-    let (outbox, items) = Outbox::open(&folder.join("outbox"), run, store.fingerprint())?;
+    let (outbox, items) = Outbox::open(&outbox, run, store.fingerprint())?;
     let (done_in, mut done) = mpsc::channel(INBOX);
     let (delivered_in, mut delivered) = mpsc::channel(INBOX);
     let workshop = Workshop { store, outbox: outbox.clone(), identity: identity.clone(), threads };
@@ -264,6 +266,7 @@ impl Worker<'_> {
             misses: memory.misses,
             evictions: memory.evictions,
             rebuilds: shards.counters.rebuilds,
+            passes: shards.counters.passes,
         });
         self.handle(VolunteerEvent::ShardsInMemory(shards.in_memory)).await?;
         self.handle(VolunteerEvent::ShardsOnDisk(shards.on_disk)).await?;
@@ -315,11 +318,11 @@ impl Worker<'_> {
                     self.community.gossip(run, statement.bytes()).await;
                     self.machine.hear(self.clock.now(), &statement, &mut more);
                 }
-                VolunteerEffect::Train { unit } => {
+                VolunteerEffect::Train { unit, soon } => {
                     let cancel = Cancel::new();
                     self.jobs.insert(unit, cancel.clone());
                     self.show(&Event::Training { path: unit.path, layer: unit.layer });
-                    if !self.trainer.train(Job { unit, cancel }) {
+                    if !self.trainer.train(Job { unit, soon, cancel }) {
                         let why = "the trainer has too many jobs waiting".to_owned();
                         let event = VolunteerEvent::TrainingFailed { unit, why };
                         self.machine.handle(self.clock.now(), event, &mut more);

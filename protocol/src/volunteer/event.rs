@@ -79,6 +79,9 @@ pub enum VolunteerEffect {
     Train {
         /// Which.
         unit: Unit,
+        /// The paths of what comes next, as things look now: of the other units in hand, then of those it would take up,
+        /// the likeliest first. Their shards may be made in the same pass over the source.
+        soon: Vec<u32>,
     },
     /// Stop training a unit. No event is needed; a late one does no harm.
     Abandon {

@@ -19,6 +19,9 @@ use crate::unit::Unit;
 /// After a shard failed: the first wait and the longest, in milliseconds.
 const FAILED: (u64, u64) = (5_000, 600_000);
 
+/// How many paths are told ahead.
+const SOON: usize = 16;
+
 /// What a volunteer starts from.
 #[derive(Debug, Clone)]
 pub struct VolunteerStart {
@@ -452,22 +455,43 @@ impl Volunteer {
         }
     }
 
-    fn pick(&mut self, now: Moment) -> Option<(UnitIndex, Role)> {
-        let choice = Choice {
+    fn choice(&self, now: Moment) -> Choice<'_> {
+        Choice {
             now,
             me: &self.me,
             table: &self.table,
             memory: &self.memory,
             disk: &self.disk,
             order: &self.order,
-        };
-        let free = |unit: UnitIndex| {
-            let path = self.table.units().unit(unit).path;
-            !self.jobs.contains_key(&unit)
-                && !self.outbox.contains(unit)
-                && !self.refused.contains(&unit)
-                && self.failures.get(&path).is_none_or(|failure| failure.until <= now)
-        };
+        }
+    }
+
+    /// Whether this peer may train a unit now, and is not at it or through with it.
+    fn is_free(&self, now: Moment, unit: UnitIndex) -> bool {
+        let path = self.table.units().unit(unit).path;
+        !self.jobs.contains_key(&unit)
+            && !self.outbox.contains(unit)
+            && !self.refused.contains(&unit)
+            && self.failures.get(&path).is_none_or(|failure| failure.until <= now)
+    }
+
+    /// The paths of the other units in hand, then of those that would be taken up next.
+    fn soon(&self, now: Moment, unit: UnitIndex) -> Vec<u32> {
+        let path = |unit: UnitIndex| self.table.units().unit(unit).path;
+        let mut soon = Vec::new();
+        let held = self.jobs.keys().map(|other| path(*other));
+        let next = self.choice(now).paths(|unit| self.is_free(now, unit));
+        for other in held.chain(next) {
+            if other != path(unit) && !soon.contains(&other) && soon.len() < SOON {
+                soon.push(other);
+            }
+        }
+        soon
+    }
+
+    fn pick(&mut self, now: Moment) -> Option<(UnitIndex, Role)> {
+        let choice = self.choice(now);
+        let free = |unit: UnitIndex| self.is_free(now, unit);
         // A unit that this peer can't hold it still can train, when there is nothing else.
         let holdable = |unit: UnitIndex| free(unit) && self.table.next_epoch(unit, &self.me).is_some();
         if let Some(unit) = choice.open(holdable).or_else(|| choice.open(free)) {
@@ -476,12 +500,13 @@ impl Volunteer {
         if now < self.next_idle_look {
             return None;
         }
-        self.next_idle_look = now.after(self.settings.idle_look);
         let reachable = self.coordinator.is_some_and(|coordinator| self.peers.contains(&coordinator));
         let repeat = if reachable { choice.repeat(free) } else { None };
-        repeat
+        let picked = repeat
             .map(|unit| (unit, Role::Repeat))
-            .or_else(|| choice.double(free).map(|unit| (unit, Role::Double)))
+            .or_else(|| choice.double(free).map(|unit| (unit, Role::Double)));
+        self.next_idle_look = now.after(self.settings.idle_look);
+        picked
     }
 
     fn begin(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {
@@ -494,7 +519,8 @@ impl Volunteer {
             Role::Repeat => VolunteerNote::Repeats { unit: name },
             Role::Double => VolunteerNote::Doubles { unit: name },
         }));
-        effects.push(VolunteerEffect::Train { unit: name });
+        let soon = self.soon(now, unit);
+        effects.push(VolunteerEffect::Train { unit: name, soon });
     }
 
     fn claim(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {

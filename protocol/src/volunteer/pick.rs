@@ -1,6 +1,6 @@
 //! Which unit next. A function of the table and of what lies in the cache.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::PeerKey;
@@ -34,15 +34,30 @@ impl Choice<'_> {
         let open = self.table.view().open();
         let crowd = self.crowd(open.len());
         let eligible = open.iter().copied().filter(|unit| may(*unit) && self.is_my_turn(*unit, crowd));
-        eligible.min_by_key(|unit| {
-            let path = self.table.units().unit(*unit).path;
-            let place = match () {
-                () if self.memory.contains(&path) => 0,
-                () if self.disk.contains(&path) => 1,
-                () => 2,
-            };
-            (place, self.rank(*unit))
-        })
+        eligible.min_by_key(|unit| (self.place(*unit), self.rank(*unit)))
+    }
+
+    /// The paths with open units, in the order in which this peer would come to them.
+    pub(super) fn paths(&self, may: impl Fn(UnitIndex) -> bool) -> Vec<u32> {
+        let mut first: BTreeMap<u32, (u8, u64)> = BTreeMap::new();
+        for unit in self.table.view().open().iter().copied().filter(|unit| may(*unit)) {
+            let turn = (self.place(unit), self.rank(unit));
+            let best = first.entry(self.table.units().unit(unit).path).or_insert(turn);
+            *best = turn.min(*best);
+        }
+        let mut paths: Vec<u32> = first.keys().copied().collect();
+        paths.sort_by_key(|path| first.get(path).copied());
+        paths
+    }
+
+    /// How far away the rows of a unit are: in memory, on disk, elsewhere.
+    fn place(&self, unit: UnitIndex) -> u8 {
+        let path = self.table.units().unit(unit).path;
+        match () {
+            () if self.memory.contains(&path) => 0,
+            () if self.disk.contains(&path) => 1,
+            () => 2,
+        }
     }
 
     /// What somebody finished without a receipt, the oldest first: at once if its holder is gone, after long patience

@@ -127,7 +127,7 @@ impl World {
     fn volunteer_effect(&mut self, node: usize, effect: VolunteerEffect) {
         match effect {
             VolunteerEffect::Say(says) => self.say(node, says),
-            VolunteerEffect::Train { unit } => {
+            VolunteerEffect::Train { unit, .. } => {
                 let (least, most) = self.scenario.training_ms;
                 let wait = least + self.below(most - least + 1);
                 let life = self.life(node);

@@ -161,3 +161,41 @@ fn too_large_says_what_to_do() {
     assert!(matches!(error, ManifestError::TooLarge { .. }));
     assert!(error.to_string().contains("choose fewer paths or dimensions"));
 }
+
+#[test]
+fn sixty_four_paths_of_sixty_four_dimensions_fit_into_64_kib() {
+    let mut body = manifest_body();
+    let feature = |i: usize| snake::Feature {
+        name: format!("a column's name {i:02}"),
+        kind: snake::FeatureKind::Number,
+    };
+    body.spec.schema.features = (0..50).map(feature).collect();
+    let spec::Routing::Kmeans(fit) = &mut body.spec.routing else { panic!("the sample is k-means") };
+    (fit.settings.paths, fit.settings.dimensions, fit.rows) = (64, 64, 10_000);
+    fit.statistics = vec![spec::ColumnStatistic { mean: 1.0 / 3.0, deviation: 2.0 / 3.0 }; 50];
+    // The largest coordinates there are: five bytes each. Those of a real fit take two or three.
+    fit.centroids =
+        (0..64).map(|path| (0..64).map(|i| (1 << 20) * (1 - 2 * ((path + i) % 2))).collect()).collect();
+    body.spec.shards = vec![body.spec.shards[0]; 64];
+    let manifest = Manifest::sign(&peer(), body).unwrap();
+    let bytes = manifest.bytes().len();
+    println!("{bytes} bytes");
+    assert!(bytes <= 64 << 10, "{bytes} bytes");
+    assert_eq!(Manifest::open(manifest.bytes()).unwrap(), manifest);
+}
+
+/// Of the sections of a spec, schema and features alone are read leniently; what is read over there is still not canonical.
+#[test]
+fn a_field_too_many_is_refused_wherever_it_stands() {
+    let payload = serde_cbor::to_vec(&manifest_body()).unwrap();
+    // A map of two keys, `kind` and `name`, gets a third one that sorts last.
+    let two = payload.windows(6).position(|bytes| bytes == b"\xa2\x64kind").unwrap();
+    let mut longer = payload.clone();
+    longer[two] = 0xa3;
+    let name = two + longer[two..].windows(5).position(|bytes| bytes == b"\x64name").unwrap();
+    let end = name + 6 + usize::from(longer[name + 5] & 0x1f);
+    longer.splice(end..end, *b"\x65later\x01");
+    let run = RunId::from_bytes(*blake3::hash(&longer).as_bytes());
+    let error = Manifest::open(&signed_anyway(&longer, run)).unwrap_err();
+    assert!(error.to_string().contains("canonical"), "{error}");
+}

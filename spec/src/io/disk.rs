@@ -1,7 +1,7 @@
 //! The shards on disk, under their hash. An aid: whatever goes wrong here costs a rebuild and nothing else.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,8 +14,9 @@ use crate::data_spec::Shard;
 
 const EXTENSION: &str = "rows";
 const TEMPORARY: &str = ".writing-";
-/// A temporary file older than this was left behind by a process that died.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+/// A temporary file that is older than this and that no process has locked was left behind by one that died. Whoever
+/// makes one locks it at once.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// How often what happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,7 +38,8 @@ pub struct DiskCounters {
 /// A folder of shards, each under its hash, at most so many bytes in all: the longest unused goes first.
 ///
 /// Files are written under a temporary name, synced and renamed, so several processes may share the folder, and what is
-/// there under its name is whole or was damaged later, which its hash shows.
+/// there under its name is whole or was damaged later, which its hash shows. What is no file under such a name (a folder, a
+/// link, a pipe) counts as damaged.
 #[derive(Debug)]
 pub struct DiskCache {
     folder: PathBuf,
@@ -69,65 +71,79 @@ impl DiskCache {
     /// Whether there is a file for the shard; it is checked when it is read.
     #[must_use]
     pub fn contains(&self, shard: &Shard) -> bool {
-        self.path(shard).is_file()
+        is_file(&self.path(shard))
     }
 
     fn path(&self, shard: &Shard) -> PathBuf {
         self.folder.join(format!("{}.{EXTENSION}", shard.hash))
     }
 
-    /// Reads a shard and checks its hash. A file that is not what it should be is removed.
+    /// Reads a shard and checks its hash. What is not what it should be is removed.
     pub fn get(&mut self, shard: &Shard, schema: &Arc<Schema>) -> Option<Table> {
         let path = self.path(shard);
-        let found = File::open(&path).ok().map(|file| {
-            let size = file.metadata()?.len();
-            let table = rows_file::read(&mut BufReader::new(&file), size, schema, shard)?;
-            // The age of a file says when it was last of use. Where that can't be noted, the order is by writing.
-            let _ = file.set_modified(SystemTime::now());
-            Ok::<_, rows_file::Damage>(table)
-        });
-        match found {
-            Some(Ok(table)) => {
+        match read(&path, shard, schema) {
+            Ok(Some(table)) => {
                 self.counters.hits += 1;
                 return Some(table);
             }
-            Some(Err(_)) => {
-                let _ = fs::remove_file(&path);
+            Err(_) => {
+                let _ = discard(&path);
                 self.counters.damaged += 1;
             }
-            None => {}
+            Ok(None) => {}
         }
         self.counters.misses += 1;
         None
     }
 
-    /// Keeps a shard, after removing what has to go for it.
+    /// Keeps shards, after removing what has to go for them. The first counts as the most recently used. Those that have no
+    /// room beside the ones before them are left out: nothing that was just made goes for another one.
     ///
     /// # Errors
-    /// Why it could not be written; nothing half written is left. Whoever asked can go on without.
-    pub fn put(&mut self, shard: &Shard, table: &Table) -> io::Result<()> {
-        let result = self.write(shard, table);
+    /// Why one could not be written; nothing half written is left, and the rest was not tried. Whoever asked can go on
+    /// without.
+    pub fn put(&mut self, shards: &[(&Shard, &Table)]) -> io::Result<()> {
+        let result = self.write_all(shards);
         if result.is_err() {
             self.counters.failures += 1;
         }
         result
     }
 
-    fn write(&mut self, shard: &Shard, table: &Table) -> io::Result<()> {
-        let size = rows_file::size(table);
-        if size > self.limit {
-            self.counters.oversized += 1;
+    fn write_all(&mut self, shards: &[(&Shard, &Table)]) -> io::Result<()> {
+        let mut room = self.limit;
+        let mut fit: Vec<(PathBuf, &Table)> = Vec::new();
+        for (shard, table) in shards {
+            match room.checked_sub(rows_file::size(table)) {
+                Some(left) => {
+                    room = left;
+                    fit.push((self.path(shard), table));
+                }
+                None => self.counters.oversized += 1,
+            }
+        }
+        if fit.is_empty() {
             return Ok(());
         }
         fs::create_dir_all(&self.folder)?;
-        let path = self.path(shard);
-        self.make_room(size, &path)?;
+        self.make_room(self.limit - room, &fit)?;
+        let now = SystemTime::now();
+        for ((path, table), age) in fit.iter().zip(0..) {
+            self.write(path, table, now - Duration::from_nanos(age))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, table: &Table, used: SystemTime) -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.folder)?;
+        // Where files can't be locked, age alone says that one was left behind.
+        let _ = file.as_file().try_lock();
         let mut out = BufWriter::new(self.guard(&mut file));
         rows_file::write(table, &mut out)?;
         out.flush()?;
         drop(out);
-        super::replace(file, &path)
+        let _ = file.as_file().set_modified(used);
+        super::replace(file, path)
     }
 
     #[cfg(not(test))]
@@ -140,8 +156,9 @@ impl DiskCache {
         tests::SmallDisk { file, room: self.room.unwrap_or(u64::MAX) }
     }
 
-    /// Removes the longest unused shards until `size` more bytes fit, and what dead processes left behind.
-    fn make_room(&mut self, size: u64, keep: &Path) -> io::Result<()> {
+    /// Removes the longest unused shards until `size` more bytes fit, and what dead processes left behind. What stands where
+    /// one of `new` will be does not count.
+    fn make_room(&mut self, size: u64, new: &[(PathBuf, &Table)]) -> io::Result<()> {
         let mut shards = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -149,11 +166,15 @@ impl DiskCache {
             let Ok(metadata) = entry.metadata() else { continue };
             let (path, used) = (entry.path(), metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH));
             if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                if used.elapsed().is_ok_and(|age| age > ABANDONED) {
+                if used.elapsed().is_ok_and(|age| age > ABANDONED) && !is_locked(&path) {
                     let _ = fs::remove_file(&path);
                 }
-            } else if path.extension().is_some_and(|extension| extension == EXTENSION) && path != keep {
-                shards.push((used, path, metadata.len()));
+            } else if path.extension().is_some_and(|extension| extension == EXTENSION) {
+                if !metadata.is_file() {
+                    let _ = discard(&path);
+                } else if new.iter().all(|(new, _)| *new != path) {
+                    shards.push((used, path, metadata.len()));
+                }
             }
         }
         shards.sort();
@@ -173,141 +194,41 @@ impl DiskCache {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use snake::{Cell, Feature, FeatureKind, TableBuilder, TargetKind, TargetValue};
-
-    use super::*;
-
-    /// A file on a disk that has room for so many bytes.
-    pub(super) struct SmallDisk<'f> {
-        pub(super) file: &'f mut NamedTempFile,
-        pub(super) room: u64,
-    }
-
-    impl Write for SmallDisk<'_> {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if bytes.len() as u64 > self.room {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            self.room -= bytes.len() as u64;
-            self.file.write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            self.file.flush()
-        }
-    }
-
-    fn schema() -> Arc<Schema> {
-        Arc::new(Schema {
-            target: "y".into(),
-            target_kind: TargetKind::Number,
-            classes: vec![],
-            features: vec![Feature { name: "x".into(), kind: FeatureKind::Number }],
-        })
-    }
-
-    /// A shard of 10 rows of 24 bytes, which is a file of 260.
-    fn shard(value: f64) -> (Shard, Table) {
-        let mut builder = TableBuilder::new(schema());
-        for row in 0..10 {
-            builder.push(row, &[Cell::Number(value)], TargetValue::Number(1.0)).unwrap();
-        }
-        let table = builder.finish();
-        (Shard::of_table(&table), table)
-    }
-
-    fn files(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    fn age(cache: &DiskCache, shard: &Shard, seconds: u64) {
-        let file = File::options().write(true).open(cache.path(shard)).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
-    }
-
-    #[test]
-    fn a_shard_comes_back_and_another_process_finds_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("a/b");
-        let (shard, table) = shard(1.0);
-        let mut cache = DiskCache::new(place.clone(), 1000);
-        assert_eq!(cache.get(&shard, &schema()), None);
-        cache.put(&shard, &table).unwrap();
-        assert_eq!(files(&place), [format!("{}.rows", shard.hash)]);
-        let mut other = DiskCache::new(place, 1000);
-        assert!(other.contains(&shard));
-        assert_eq!(other.get(&shard, &schema()), Some(table));
-        assert_eq!((cache.counters().misses, other.counters().hits), (1, 1));
-    }
-
-    #[test]
-    fn a_damaged_file_is_removed_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut cache = DiskCache::new(folder.path().into(), 1000);
-        let (shard, table) = shard(1.0);
-        for damage in [0usize, 100, 259] {
-            cache.put(&shard, &table).unwrap();
-            let mut bytes = fs::read(cache.path(&shard)).unwrap();
-            bytes[damage] ^= 0x10;
-            fs::write(cache.path(&shard), &bytes).unwrap();
-            assert_eq!(cache.get(&shard, &schema()), None);
-            assert!(!cache.contains(&shard));
-        }
-        cache.put(&shard, &table).unwrap();
-        File::options().write(true).open(cache.path(&shard)).unwrap().set_len(99).unwrap();
-        assert_eq!(cache.get(&shard, &schema()), None);
-        assert_eq!((cache.counters().damaged, cache.counters().misses), (4, 4));
-    }
-
-    #[test]
-    fn the_longest_unused_goes_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut cache = DiskCache::new(folder.path().into(), 600);
-        let (a, b, c) = (shard(1.0), shard(2.0), shard(3.0));
-        cache.put(&a.0, &a.1).unwrap();
-        cache.put(&b.0, &b.1).unwrap();
-        age(&cache, &a.0, 200);
-        age(&cache, &b.0, 100);
-        cache.get(&a.0, &schema()).unwrap();
-        cache.put(&c.0, &c.1).unwrap();
-        assert!(cache.contains(&a.0) && !cache.contains(&b.0) && cache.contains(&c.0));
-        assert_eq!(cache.counters().evictions, 1);
-        let mut small = DiskCache::new(folder.path().into(), 259);
-        small.put(&b.0, &b.1).unwrap();
-        assert!(!small.contains(&b.0));
-        assert_eq!(small.counters().oversized, 1);
-    }
-
-    #[test]
-    fn a_full_disk_leaves_nothing_half_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let (shard, table) = shard(1.0);
-        for room in [0, 1, 100, 259] {
-            let mut cache = DiskCache::new(folder.path().into(), 1000);
-            cache.room = Some(room);
-            let error = cache.put(&shard, &table).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-            assert_eq!(files(folder.path()), Vec::<String>::new());
-            assert_eq!(cache.counters().failures, 1);
-            assert_eq!(cache.get(&shard, &schema()), None);
-        }
-    }
-
-    #[test]
-    fn what_a_dead_process_left_is_cleared_away() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut cache = DiskCache::new(folder.path().into(), 1000);
-        for (name, age) in [(".writing-old", 2 * 24 * 60 * 60), (".writing-new", 60)] {
-            let file = File::create(folder.path().join(name)).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
-        }
-        let (shard, table) = shard(1.0);
-        cache.put(&shard, &table).unwrap();
-        assert_eq!(files(folder.path()), [".writing-new".to_owned(), format!("{}.rows", shard.hash)]);
-    }
+/// A file, and no link to one.
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
+
+/// The shard in this place, if there is anything.
+fn read(path: &Path, shard: &Shard, schema: &Arc<Schema>) -> Result<Option<Table>, rows_file::Damage> {
+    match fs::symlink_metadata(path) {
+        Err(_) => return Ok(None),
+        // A pipe would be waited for.
+        Ok(metadata) if !metadata.is_file() => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+        Ok(_) => {}
+    }
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let size = file.metadata()?.len();
+    let table = rows_file::read(&file, size, schema, shard)?;
+    // The age of a file says when it was last of use. Where that can't be noted, the order is by writing.
+    let _ = file.set_modified(SystemTime::now());
+    Ok(Some(table))
+}
+
+/// Removes whatever stands in a place: of a link, the link.
+fn discard(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+/// Whether a process is still writing the file. One that can't be opened or locked for another reason is not at work, by
+/// all that is known.
+fn is_locked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+#[cfg(test)]
+#[path = "disk_tests.rs"]
+mod tests;

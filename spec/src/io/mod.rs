@@ -1,12 +1,14 @@
 //! Everything that touches a file: sources, the disk cache, and the shard store above them.
 
 mod arrow_cells;
+mod builder;
 mod cancelling;
 mod csv;
 mod csv_records;
 mod disk;
 mod fetch;
 mod gate;
+mod hashed_reader;
 mod json_lines;
 mod limits;
 mod locate;

@@ -8,16 +8,18 @@
 //! ```
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use snake::{Cell, Column, FeatureKind, Schema, Table, TableBuilder, TargetColumn, TargetKind, TargetValue};
 
+use super::hashed_reader::HashedReader;
 use crate::data_spec::Shard;
 use crate::shard::{push_cells, push_target};
 
 const MAGIC: &[u8; 8] = b"ODPCROWS";
 const VERSION: u32 = 1;
-const HEADER: u64 = 20;
+pub(super) const HEADER: u64 = 20;
 
 /// How many bytes a table's file has.
 pub(super) fn size(table: &Table) -> u64 {
@@ -76,58 +78,67 @@ fn encode(table: &Table, index: usize, row: &mut Vec<u8>) {
     push_target(target, row);
 }
 
-/// Reads a table back and checks that it is the shard that it should be. `size` is the file's.
+/// Reads a table back and checks that it is the shard that it should be, by the hash of all bytes after the header. `size`
+/// is the file's.
 ///
 /// # Errors
 /// Whatever is wrong with the file: it is then worth nothing.
 pub(super) fn read(
-    input: &mut impl Read,
+    input: impl Read,
     size: u64,
     schema: &Arc<Schema>,
     expected: &Shard,
 ) -> Result<Table, Damage> {
-    if &array::<8>(input)? != MAGIC || u32::from_le_bytes(array(input)?) != VERSION {
+    let mut input = HashedReader::new(input, size);
+    if &input.array::<8>()? != MAGIC || u32::from_le_bytes(input.array()?) != VERSION {
         return Err(Damage("its header is not that of a shard of this version".into()));
     }
-    let length = u64::from_le_bytes(array(input)?);
+    let length = u64::from_le_bytes(input.array()?);
     if size.checked_sub(HEADER) != Some(length) {
         return Err(Damage("it is not as long as its header says".into()));
     }
     let mut builder = TableBuilder::new(Arc::clone(schema));
-    let mut texts = vec![String::new(); schema.features.len()];
-    let mut numbers = vec![0.0; schema.features.len()];
+    let mut cells: Vec<Place> = Vec::with_capacity(schema.features.len());
     for _ in 0..expected.rows {
-        let ordinal = u64::from_le_bytes(array(input)?);
-        for ((feature, number), text) in schema.features.iter().zip(&mut numbers).zip(&mut texts) {
-            match feature.kind {
-                FeatureKind::Number => *number = f64::from_le_bytes(array(input)?),
-                FeatureKind::Text => read_text(input, length, text)?,
-            }
+        input.start_row();
+        let ordinal = u64::from_le_bytes(input.array()?);
+        cells.clear();
+        for feature in &schema.features {
+            cells.push(match feature.kind {
+                FeatureKind::Number => Place::Number(f64::from_le_bytes(input.array()?)),
+                FeatureKind::Text => {
+                    let length = u32::from_le_bytes(input.array()?);
+                    Place::Text(input.skip(length as usize)?)
+                }
+            });
         }
-        let cells: Vec<Cell<'_>> = schema
-            .features
-            .iter()
-            .zip(&numbers)
-            .zip(&texts)
-            .map(|((feature, number), text)| match feature.kind {
-                FeatureKind::Number => Cell::Number(*number),
-                FeatureKind::Text => Cell::Text(text),
-            })
-            .collect();
         let target = match schema.target_kind {
-            TargetKind::Number => TargetValue::Number(f64::from_le_bytes(array(input)?)),
-            _ => TargetValue::Class(u32::from_le_bytes(array(input)?)),
+            TargetKind::Number => TargetValue::Number(f64::from_le_bytes(input.array()?)),
+            _ => TargetValue::Class(u32::from_le_bytes(input.array()?)),
         };
+        let row = input.row();
+        let cells = cells.iter().map(|place| match place {
+            Place::Number(number) => Ok(Cell::Number(*number)),
+            Place::Text(range) => {
+                let bytes = row.get(range.clone()).unwrap_or_default();
+                std::str::from_utf8(bytes).map(Cell::Text).map_err(|_| Damage("a text is not UTF-8".into()))
+            }
+        });
+        let cells: Vec<Cell<'_>> = cells.collect::<Result<_, Damage>>()?;
         builder.push(ordinal, &cells, target).map_err(|error| Damage(error.to_string()))?;
     }
-    let table = builder.finish();
-    if input.read(&mut [0])? != 0 {
-        return Err(Damage("it has more rows than the shard".into()));
-    }
-    if Shard::of_table(&table) != *expected {
+    // The bytes are what is hashed, so that with the right hash they are the canonical rows to the last bit.
+    if input.finish()? != expected.hash {
         return Err(Damage("its rows don't have the hash they should have".into()));
     }
-    Ok(table)
+    Ok(builder.finish())
+}
+
+/// A cell of the row at hand.
+enum Place {
+    Number(f64),
+    /// Where its bytes are in the row.
+    Text(Range<usize>),
 }
 
 /// What is wrong with a file.
@@ -135,28 +146,16 @@ pub(super) fn read(
 #[error("{0}")]
 pub(super) struct Damage(String);
 
+impl Damage {
+    pub(super) fn new(what: &str) -> Self {
+        Self(what.to_owned())
+    }
+}
+
 impl From<io::Error> for Damage {
     fn from(error: io::Error) -> Self {
         Self(error.to_string())
     }
-}
-
-fn array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn read_text(input: &mut impl Read, most: u64, text: &mut String) -> Result<(), Damage> {
-    let length = u32::from_le_bytes(array(input)?);
-    if u64::from(length) > most {
-        return Err(Damage(format!("a text of {length} bytes is longer than the file")));
-    }
-    let mut bytes = std::mem::take(text).into_bytes();
-    bytes.resize(length as usize, 0);
-    input.read_exact(&mut bytes)?;
-    *text = String::from_utf8(bytes).map_err(|_| Damage("a text is not UTF-8".into()))?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -187,7 +186,7 @@ mod tests {
 
     fn back(bytes: &[u8]) -> Result<Table, Damage> {
         let table = sample();
-        read(&mut &*bytes, bytes.len() as u64, table.schema(), &Shard::of_table(&table))
+        read(bytes, bytes.len() as u64, table.schema(), &Shard::of_table(&table))
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use snake::{Cancel, Schema, Table};
 
+use super::builder::Builder;
 use super::cancelling::CancellingSource;
 use super::disk::{DiskCache, DiskCounters};
 use super::gate::{Finding, Findings, RoutingCheck};
 use crate::cache::{CacheCounters, ShardCache, ShardKey};
 use crate::data_spec::{DataSpec, Fingerprint};
 use crate::error::{MaterialiseError, SpecError};
-use crate::materialise::materialise;
 use crate::run::PublicSource;
 use crate::source::RecordSource;
 use crate::verify::{RoutingVerdict, verify_routing};
@@ -76,12 +76,14 @@ pub struct StoreCounters {
     pub disk: DiskCounters,
     /// Shards made from the source.
     pub rebuilds: u64,
+    /// How often the source was read for that: a pass makes one shard or several.
+    pub passes: u64,
     /// Routers fitted again.
     pub checks: u64,
 }
 
 /// Hands out shards. Every call goes through the routing check, whatever is cached; then memory, disk and source are tried
-/// in this order. One shard is made at a time.
+/// in this order. One pass over the source is made at a time.
 pub struct ShardStore {
     settings: StoreSettings,
     schema: Arc<Schema>,
@@ -89,13 +91,6 @@ pub struct ShardStore {
     findings: Mutex<Findings>,
     builder: Mutex<Builder>,
     checks: Mutex<u64>,
-}
-
-/// What making a shard needs, one at a time.
-struct Builder {
-    disk: Option<DiskCache>,
-    rebuilds: u64,
-    warned: bool,
 }
 
 impl ShardStore {
@@ -110,7 +105,7 @@ impl ShardStore {
         let folder = |name: &str| settings.data_dir.as_ref().map(|folder| folder.join(name));
         let findings = Findings::recall(folder("checks").as_deref(), &settings.run_key);
         let disk = folder("shards").map(|folder| DiskCache::new(folder, settings.disk_bytes));
-        let builder = Builder { disk, rebuilds: 0, warned: false };
+        let builder = Builder::new(disk, &schema);
         Ok(Self {
             settings,
             schema,
@@ -147,12 +142,26 @@ impl ShardStore {
     /// # Errors
     /// [`ShardError`]: `Refused` for a router or shard that is not what was signed, from then on for every path.
     pub fn shard(&self, path: u32, cancel: &Cancel) -> Result<Arc<Table>, ShardError> {
+        self.shard_and_soon(path, &[], cancel)
+    }
+
+    /// The shard of a path, where those of the paths `soon` will be wanted next, the first of them first.
+    ///
+    /// When the source has to be read for `path`, the same pass makes also those of `soon` that are neither in memory nor
+    /// on disk: as many as the memory cache may hold beside `path` and what it holds of `soon` already. Shards in memory
+    /// that are in neither go first. How large a shard will be is a guess by its published rows and the kinds of its
+    /// columns until one was there, and then by the bytes of those; one that turns out too large for memory goes to the
+    /// disk alone.
+    ///
+    /// # Errors
+    /// [`ShardError`], as [`shard`](Self::shard). A shard of `soon` that is not what was signed refuses the run too.
+    pub fn shard_and_soon(&self, path: u32, soon: &[u32], cancel: &Cancel) -> Result<Arc<Table>, ShardError> {
         let paths = self.settings.spec.paths();
         if path >= paths {
             return Err(ShardError::NoSuchPath { path, paths });
         }
         self.pass_gate(cancel)?;
-        let key = ShardKey { fingerprint: self.fingerprint, path };
+        let key = self.key(path);
         if let Some(table) = lock(&self.settings.memory).get(key) {
             return Ok(table);
         }
@@ -165,11 +174,27 @@ impl ShardStore {
         if cancel.is_cancelled() {
             return Err(ShardError::Cancelled);
         }
-        // The old table goes before the new one takes memory.
-        lock(&self.settings.memory).make_room(0);
-        let table = Arc::new(self.obtain(&mut builder, path, cancel)?);
-        lock(&self.settings.memory).insert(key, Arc::clone(&table));
-        Ok(table)
+        // The old table goes before the new one takes memory, and what is wanted soon is not it.
+        let soon: Vec<u32> = soon.iter().copied().filter(|soon| *soon < paths && *soon != path).collect();
+        {
+            let mut memory = lock(&self.settings.memory);
+            memory.promote(&self.keys(&soon));
+            memory.make_room(0);
+        }
+        if let Some(table) = builder.read(&self.settings.spec, path, &self.schema) {
+            let table = Arc::new(table);
+            lock(&self.settings.memory).insert(key, Arc::clone(&table));
+            return Ok(table);
+        }
+        self.make(&mut builder, path, &soon, cancel)
+    }
+
+    fn key(&self, path: u32) -> ShardKey {
+        ShardKey { fingerprint: self.fingerprint, path }
+    }
+
+    fn keys(&self, paths: &[u32]) -> Vec<ShardKey> {
+        paths.iter().map(|path| self.key(*path)).collect()
     }
 
     /// The paths whose shards are in memory, ascending.
@@ -202,6 +227,7 @@ impl ShardStore {
             memory: lock(&self.settings.memory).counters(),
             disk: builder.disk.as_ref().map(DiskCache::counters).unwrap_or_default(),
             rebuilds: builder.rebuilds,
+            passes: builder.passes,
             checks: *lock(&self.checks),
         }
     }
@@ -246,18 +272,18 @@ impl ShardStore {
         }
     }
 
-    /// A shard from the disk, or else from the source.
-    fn obtain(&self, builder: &mut Builder, path: u32, cancel: &Cancel) -> Result<Table, ShardError> {
-        let StoreSettings { spec, description, source, .. } = &self.settings;
-        let shard = spec.shards.get(path as usize).copied();
-        let shard = shard.ok_or(ShardError::NoSuchPath { path, paths: spec.paths() })?;
-        if let Some(table) = builder.disk.as_mut().and_then(|disk| disk.get(&shard, &self.schema)) {
-            return Ok(table);
-        }
-        let made = materialise(spec, description, source.as_ref(), &[path], cancel);
-        let table = match made.map(|tables| tables.into_iter().next()) {
-            Ok(Some(table)) => table,
-            Ok(None) => return Err(ShardError::NoSuchPath { path, paths: spec.paths() }),
+    /// Makes a shard from the source, and those of `soon` that there is room for; all go to disk and into memory.
+    fn make(
+        &self,
+        builder: &mut Builder,
+        path: u32,
+        soon: &[u32],
+        cancel: &Cancel,
+    ) -> Result<Arc<Table>, ShardError> {
+        let StoreSettings { spec, description, source, memory, .. } = &self.settings;
+        let paths = builder.choose(spec, path, soon, &self.keys(soon), &mut lock(memory));
+        let tables = match builder.make(spec, description, source.as_ref(), &paths, cancel) {
+            Ok(tables) => tables,
             Err(MaterialiseError::Cancelled) => return Err(ShardError::Cancelled),
             Err(error) if error.is_refusal() => {
                 let mut findings = lock(&self.findings);
@@ -267,15 +293,29 @@ impl ShardStore {
             }
             Err(error) => return Err(ShardError::Failed { reason: error.to_string() }),
         };
-        builder.rebuilds += 1;
-        let kept = builder.disk.as_mut().map_or(Ok(()), |disk| disk.put(&shard, &table));
-        if let Err(error) = kept
-            && !std::mem::replace(&mut builder.warned, true)
-        {
+        if let Some(error) = builder.keep(spec, &paths, &tables) {
             let text = format!("shards can't be kept on disk ({error}); training goes on without");
             (self.settings.warn)(&text);
         }
-        Ok(table)
+        let mut memory = lock(memory);
+        let tables: Vec<Arc<Table>> = tables.into_iter().map(Arc::new).collect();
+        let mut room = memory.limits().bytes;
+        let mut fit = Vec::new();
+        for (key, table) in self.keys(&paths).into_iter().zip(&tables) {
+            // Nothing that was just made has to go for another one of them. The wanted one comes first in any case.
+            if let Some(left) = room.checked_sub(table.memory()) {
+                room = left;
+                fit.push((key, table));
+            } else if fit.is_empty() {
+                fit.push((key, table));
+                room = 0;
+            }
+        }
+        // The last to go in is the most recently used.
+        for (key, table) in fit.into_iter().rev() {
+            memory.insert(key, Arc::clone(table));
+        }
+        tables.into_iter().next().ok_or(ShardError::NoSuchPath { path, paths: spec.paths() })
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use snake::Schema;
 
+use super::fetch::{Address, FetchLimits, Fetcher, Reach, S3Access};
 use super::part_place::PartPlace;
 use super::synthetic::Synthetic;
 use super::table_source::TableSource;
@@ -15,12 +16,17 @@ use crate::runfile::RunFile;
 use crate::runfile::location::{Location, bare_name, classify};
 
 /// What the person at this machine has said about where parts lie.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct SourcePlaces {
     /// `--source FILE|ADDRESS`, one per part in order; empty: not given. Giving it is the permission to read it.
     pub overrides: Vec<String>,
-    /// `--allow-local`: a manifest may name files of this machine.
+    /// `--allow-local`: a manifest may name files of this machine and addresses of its own network.
     pub allow_local: bool,
+    /// This machine's settings for S3. They are for what was typed here: a manifest gets no more of them than, with
+    /// `--allow-local`, the endpoint and region.
+    pub s3: S3Access,
+    /// How patient reading from afar is.
+    pub fetch: FetchLimits,
 }
 
 /// Parts of a source can't be read here.
@@ -54,14 +60,6 @@ pub enum LocateError {
         /// What was published.
         name: String,
     },
-    /// An address that this version can't read.
-    #[error(
-        "the rows are at {location:?}, and this version reads local files: download it and add --source FILE"
-    )]
-    Remote {
-        /// What was published.
-        location: String,
-    },
     /// No location at all.
     #[error("{location:?} {reason}")]
     Invalid {
@@ -73,8 +71,9 @@ pub enum LocateError {
 }
 
 impl SourcePlaces {
-    /// The source of a manifest: a place per part, from `--source`, or as the manifest says where that reaches nothing of this
-    /// machine, or anything with `--allow-local` (bare names in the working directory). Nothing is opened.
+    /// The source of a manifest: a place per part from `--source`, or those that the manifest names, as far as they reach
+    /// nothing of this machine or its network; with `--allow-local` anything (bare names in the working directory).
+    /// Nothing is opened.
     ///
     /// # Errors
     /// [`LocateError`], which says what to type.
@@ -82,7 +81,9 @@ impl SourcePlaces {
         let parts = match self.given(&source.locations)? {
             Some(parts) => parts,
             None => {
-                source.locations.iter().map(|location| self.published(location)).collect::<Result<_, _>>()?
+                let fetcher = self.stranger();
+                let parts = 0..source.locations.len();
+                parts.map(|part| self.published(source, part, &fetcher)).collect::<Result<_, _>>()?
             }
         };
         let columns = schema.features.iter().map(|feature| &feature.name).chain([&schema.target]);
@@ -90,16 +91,25 @@ impl SourcePlaces {
         Ok(TableSource::new(source.format, parts, source.on_error).with_known_columns(columns))
     }
 
-    /// The source of the operator's own run file, which lies in `folder`.
+    /// The source of the operator's own run file, which lies in `folder`: it may name anything.
     ///
     /// # Errors
-    /// [`LocateError`] when `--source` was given another number of times than there are parts, or a place can't be read here.
+    /// [`LocateError`] when `--source` was given another number of times than there are parts, or what is named is no place.
     pub fn of_run_file(&self, run: &RunFile, folder: &Path) -> Result<TableSource, LocateError> {
+        let source = &run.settings.source;
         let parts = match self.given(&run.locations)? {
             Some(parts) => parts,
-            None => run.locations.iter().map(|text| typed(text, folder)).collect::<Result<_, _>>()?,
+            None => {
+                let fetcher = Fetcher::new(Reach::anywhere(), self.fetch.clone(), self.s3.clone());
+                let mut parts = Vec::new();
+                for (part, text) in run.locations.iter().enumerate() {
+                    let mirrors = source.mirrors.get(part).into_iter().flatten();
+                    let places = std::iter::once(text).chain(mirrors);
+                    parts.push(places.map(|text| typed(text, folder, &fetcher)).collect::<Result<_, _>>()?);
+                }
+                parts
+            }
         };
-        let source = &run.settings.source;
         Ok(TableSource::new(source.format, parts, source.on_error))
     }
 
@@ -107,36 +117,71 @@ impl SourcePlaces {
         if self.overrides.is_empty() {
             return Ok(None);
         }
-        if self.overrides.len() == parts.len() {
-            let places = self.overrides.iter().map(|text| typed(text, Path::new("")));
-            return places.collect::<Result<_, _>>().map(Some);
+        if self.overrides.len() != parts.len() {
+            let (given, names) = (self.overrides.len(), parts.join(", "));
+            return Err(LocateError::Count { given, parts: parts.len(), names });
         }
-        Err(LocateError::Count { given: self.overrides.len(), parts: parts.len(), names: parts.join(", ") })
+        // Exactly what was typed may be reached: where a server redirects to is judged like anybody's.
+        let mut reach = if self.allow_local { Reach::anywhere() } else { Reach::public() };
+        let plain = Fetcher::new(reach.clone(), self.fetch.clone(), self.s3.clone());
+        for text in &self.overrides {
+            if let Some(origin) = text.parse::<Address>().ok().and_then(|address| plain.origin(&address)) {
+                reach = reach.with_origin(origin);
+            }
+        }
+        let fetcher = plain.with_reach(reach);
+        let places = self.overrides.iter().map(|text| Ok(vec![typed(text, Path::new(""), &fetcher)?]));
+        places.collect::<Result<_, _>>().map(Some)
     }
 
-    fn published(&self, location: &str) -> Result<Vec<PartPlace>, LocateError> {
-        let path = match classified(location)? {
-            Location::Remote { scheme } if scheme == "synthetic" => {
-                return made_up(location).map(|place| vec![place]);
-            }
-            Location::Remote { .. } => return Err(LocateError::Remote { location: location.into() }),
-            Location::Local(path) => path,
+    /// Fetches what a manifest names.
+    fn stranger(&self) -> Fetcher {
+        let (reach, s3) = match self.allow_local {
+            true => (Reach::anywhere(), S3Access { credentials: None, ..self.s3.clone() }),
+            // The settings' endpoint may be a machine of this network.
+            false => (Reach::public(), S3Access::default()),
         };
-        if self.allow_local {
-            return Ok(vec![PartPlace::File(path.into())]);
+        Fetcher::new(reach, self.fetch.clone(), s3)
+    }
+
+    /// The places of a manifest's part that may be read: its location and its mirrors.
+    fn published(
+        &self,
+        source: &PublicSource,
+        part: usize,
+        fetcher: &Fetcher,
+    ) -> Result<Vec<PartPlace>, LocateError> {
+        let location = source.locations.get(part).map_or("", String::as_str);
+        let mirrors = source.mirrors.get(part).into_iter().flatten();
+        let mirrors = mirrors
+            .map(|mirror| match classified(mirror)? {
+                Location::Remote { .. } => place(mirror, fetcher),
+                Location::Local(_) => Err(LocateError::LocalFile { name: mirror.clone() }),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = match classified(location)? {
+            Location::Remote { .. } => Ok(place(location, fetcher)?),
+            Location::Local(path) if self.allow_local => Ok(PartPlace::File(path.into())),
+            Location::Local(path) => {
+                let bare = bare_name(location).is_ok_and(|name| name == location) && path == location;
+                let name = location.into();
+                Err(if bare { LocateError::NeedsSource { name } } else { LocateError::LocalFile { name } })
+            }
+        };
+        match first {
+            Ok(first) => Ok(std::iter::once(first).chain(mirrors).collect()),
+            // The operator's own copy: the mirrors are for others.
+            Err(LocateError::NeedsSource { .. }) if !mirrors.is_empty() => Ok(mirrors),
+            Err(error) => Err(error),
         }
-        let bare = bare_name(location).is_ok_and(|name| name == location) && path == location;
-        let name = location.into();
-        Err(if bare { LocateError::NeedsSource { name } } else { LocateError::LocalFile { name } })
     }
 }
 
 /// What a person typed, at this machine: anything may be read. Paths are looked for in `folder`.
-fn typed(text: &str, folder: &Path) -> Result<Vec<PartPlace>, LocateError> {
+fn typed(text: &str, folder: &Path, fetcher: &Fetcher) -> Result<PartPlace, LocateError> {
     match classified(text)? {
-        Location::Local(path) => Ok(vec![PartPlace::File(folder.join(path))]),
-        Location::Remote { scheme } if scheme == "synthetic" => made_up(text).map(|place| vec![place]),
-        Location::Remote { .. } => Err(LocateError::Remote { location: text.into() }),
+        Location::Local(path) => Ok(PartPlace::File(folder.join(path))),
+        Location::Remote { .. } => place(text, fetcher),
     }
 }
 
@@ -144,11 +189,19 @@ fn classified(location: &str) -> Result<Location, LocateError> {
     classify(location).map_err(|reason| LocateError::Invalid { location: location.into(), reason })
 }
 
-fn made_up(location: &str) -> Result<PartPlace, LocateError> {
-    let settings = location.split_once("://").map_or("", |(_, settings)| settings);
-    match Synthetic::parse(settings) {
-        Ok(settings) => Ok(PartPlace::MadeUp { text: location.into(), settings }),
-        Err(reason) => Err(LocateError::Invalid { location: location.into(), reason }),
+/// A place that is no file.
+fn place(text: &str, fetcher: &Fetcher) -> Result<PartPlace, LocateError> {
+    let invalid = |location: &str, reason| LocateError::Invalid { location: location.into(), reason };
+    if let Some(settings) = text.strip_prefix("synthetic://") {
+        return match Synthetic::parse(settings) {
+            Ok(settings) => Ok(PartPlace::MadeUp { text: text.into(), settings }),
+            Err(reason) => Err(invalid(text, reason)),
+        };
+    }
+    match text.parse::<Address>() {
+        Ok(address) => Ok(PartPlace::Remote { text: text.into(), address, fetcher: fetcher.clone() }),
+        // It may hold a secret: no more of it is said than its beginning.
+        Err(error) => Err(invalid(text.split(['?', '@']).next().unwrap_or(text), error.to_string())),
     }
 }
 
@@ -158,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::run::{Format, OnError};
+    use crate::source::RecordSource;
 
     fn manifest(locations: &[&str]) -> PublicSource {
         PublicSource {
@@ -181,7 +235,11 @@ mod tests {
     }
 
     fn places(overrides: &[&str], allow_local: bool) -> SourcePlaces {
-        SourcePlaces { overrides: overrides.iter().map(ToString::to_string).collect(), allow_local }
+        SourcePlaces {
+            overrides: overrides.iter().map(ToString::to_string).collect(),
+            allow_local,
+            ..SourcePlaces::default()
+        }
     }
 
     #[test]
@@ -195,9 +253,7 @@ mod tests {
         {
             assert!(matches!(refused(local), LocateError::LocalFile { .. }), "{local}");
         }
-        for remote in ["https://example.org/a.csv", "http://127.0.0.1/x", "s3://bucket/a.csv", "ftp://x/y"] {
-            assert!(matches!(refused(remote), LocateError::Remote { .. }), "{remote}");
-        }
+        assert!(matches!(refused("ftp://x/y"), LocateError::Invalid { .. }));
         assert!(matches!(refused(""), LocateError::Invalid { .. }));
         assert!(matches!(refused("file://host/a.csv"), LocateError::Invalid { .. }));
     }
@@ -207,8 +263,24 @@ mod tests {
         let open = places(&[], true);
         let source = open.of_manifest(&manifest(&["a.csv", "file:///data/b%20c.csv"]), &schema()).unwrap();
         assert_eq!(source.files(), [Path::new("a.csv"), Path::new("/data/b c.csv")]);
-        let error = open.of_manifest(&manifest(&["https://example.org/a.csv"]), &schema()).unwrap_err();
-        assert!(error.to_string().contains("download it and add --source FILE"), "{error}");
+        let mixed =
+            open.of_manifest(&manifest(&["https://example.org/a.csv?x=1", "b.csv"]), &schema()).unwrap();
+        assert_eq!(mixed.places(), ["https://example.org/a.csv?x=1", "b.csv"]);
+        assert_eq!(mixed.location(0), "https://example.org/a.csv?..");
+    }
+
+    #[test]
+    fn mirrors_stand_in_for_a_file_of_the_operators() {
+        let mirror = "https://example.org/a.csv".to_owned();
+        let source = PublicSource { mirrors: vec![vec![mirror.clone()]], ..manifest(&["a.csv"]) };
+        assert_eq!(places(&[], false).of_manifest(&source, &schema()).unwrap().places(), [mirror]);
+        assert_eq!(places(&[], true).of_manifest(&source, &schema()).unwrap().places(), ["a.csv"]);
+        let hostile = PublicSource { mirrors: vec![vec!["/etc/passwd".into()]], ..manifest(&["a.csv"]) };
+        let refused = places(&[], false).of_manifest(&hostile, &schema()).unwrap_err();
+        assert_eq!(refused, LocateError::LocalFile { name: "/etc/passwd".into() });
+        let secret = manifest(&["https://me:word@example.org/a.csv?k=v"]);
+        let refused = places(&[], false).of_manifest(&secret, &schema()).unwrap_err().to_string();
+        assert!(!refused.contains("word") && !refused.contains("k=v"), "{refused}");
     }
 
     #[test]

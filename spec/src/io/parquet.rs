@@ -20,6 +20,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataPushDecoder;
 
 use super::arrow_cells::ColumnCells;
+use super::fetch::RemoteObject;
 use super::part::{MAX_COLUMNS, Next, PartError, PartReader};
 use crate::record::Record;
 use crate::source::At;
@@ -69,6 +70,16 @@ impl RandomAccess for FileBytes {
             ));
         }
         Ok(bytes.into())
+    }
+}
+
+impl RandomAccess for RemoteObject {
+    fn len(&self) -> u64 {
+        RemoteObject::len(self)
+    }
+
+    fn read(&mut self, range: Range<u64>) -> Result<Bytes, PartError> {
+        Ok(RemoteObject::read(self, range)?)
     }
 }
 

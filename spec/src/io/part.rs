@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::fetch::FetchError;
 use super::unpack;
 use crate::record::Record;
 use crate::source::At;
@@ -38,6 +39,12 @@ pub(super) enum PartError {
 impl From<io::Error> for PartError {
     fn from(error: io::Error) -> Self {
         Self::Bytes(unpack::reason(&error))
+    }
+}
+
+impl From<FetchError> for PartError {
+    fn from(error: FetchError) -> Self {
+        Self::Bytes(error.to_string())
     }
 }
 

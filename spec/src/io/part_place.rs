@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::csv::CsvPart;
+use super::fetch::{Address, FetchError, Fetcher};
 use super::json_lines::{JsonPart, collect_names};
 use super::limits::SourceLimits;
 use super::parquet::{FileBytes, ParquetPart};
@@ -17,12 +18,14 @@ use super::unpack::{self, Input, Packed, Packing};
 use crate::run::Format;
 
 /// A place that has a part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum PartPlace {
     /// A file of this machine.
     File(PathBuf),
     /// In memory already.
     Bytes(Bytes),
+    /// Elsewhere. The text is the address as it was written.
+    Remote { text: String, address: Address, fetcher: Fetcher },
     /// Nowhere: it is made up.
     MadeUp { text: String, settings: Synthetic },
 }
@@ -32,6 +35,8 @@ impl fmt::Display for PartPlace {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Bytes(bytes) => write!(f, "{} bytes in memory", bytes.len()),
+            // Without what the address may hold that is nobody's business.
+            Self::Remote { address, .. } => address.fmt(f),
             Self::MadeUp { text, .. } => f.write_str(text),
         }
     }
@@ -42,7 +47,25 @@ impl PartPlace {
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Bytes(_) | Self::MadeUp { .. } => None,
+            Self::Bytes(_) | Self::Remote { .. } | Self::MadeUp { .. } => None,
+        }
+    }
+
+    /// What to type to read the same.
+    pub(super) fn typed(&self) -> String {
+        match self {
+            Self::Remote { text, .. } => text.clone(),
+            place => place.to_string(),
+        }
+    }
+
+    /// How many bytes it has as it lies there, where that can be told without reading it.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Remote { address, fetcher, .. } => fetcher.open(address).ok()?.length(),
+            Self::MadeUp { .. } => Some(0),
         }
     }
 
@@ -79,6 +102,7 @@ impl PartPlace {
         match self {
             Self::File(path) => Ok(Box::new(open_file(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+            Self::Remote { address, fetcher, .. } => Ok(Box::new(fetcher.open(address)?)),
             Self::MadeUp { .. } => Err(PartError::Format("is made up and has no bytes".into())),
         }
     }
@@ -102,9 +126,28 @@ impl PartPlace {
             Self::Bytes(bytes) if Packing::of(bytes) == Packing::Plain => {
                 ParquetPart::open(Box::new(bytes.clone()))
             }
+            Self::Remote { address, fetcher, .. } => remote_parquet(address, fetcher, limits),
             Self::Bytes(bytes) => spooled(Box::new(Cursor::new(bytes.clone())), limits),
             Self::MadeUp { .. } => Err(PartError::Format("is made up and has no bytes".into())),
         }
+    }
+}
+
+/// By ranges; where the server has none, or the file is packed, from a copy that has no name.
+fn remote_parquet(
+    address: &Address,
+    fetcher: &Fetcher,
+    limits: &SourceLimits,
+) -> Result<ParquetPart, PartError> {
+    let object = match fetcher.object(address) {
+        Ok(object) => object,
+        Err(FetchError::NoRanges) => return spooled(Box::new(fetcher.open(address)?), limits),
+        Err(error) => return Err(error.into()),
+    };
+    let start = object.read(0..object.len().min(4))?;
+    match Packing::of(&start) {
+        Packing::Plain => ParquetPart::open(Box::new(object)),
+        Packing::Gzip | Packing::Zstd => spooled(Box::new(fetcher.open(address)?), limits),
     }
 }
 

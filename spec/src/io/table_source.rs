@@ -71,16 +71,16 @@ impl TableSource {
     /// What to type as `--source` to read the same parts, in order.
     #[must_use]
     pub fn places(&self) -> Vec<String> {
-        (0..self.parts.len()).map(|part| self.location(part)).collect()
+        self.parts.iter().filter_map(|places| places.first()).map(PartPlace::typed).collect()
     }
 
-    /// How many bytes the parts have as they lie there, where that is known without reading them.
+    /// How many bytes the parts have as they lie there, of those where it can be told without reading them. Servers are asked.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files().iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
+        self.parts.iter().filter_map(|places| places.iter().find_map(PartPlace::bytes)).sum()
     }
 
-    /// Finds out whether the first part can be opened: quick, and before anything is waited for.
+    /// Finds out whether the files that there is no other place for can be opened: quick, and nothing is asked of a server.
     ///
     /// # Errors
     /// [`SourceError`] when it can't.

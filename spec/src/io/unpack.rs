@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::fetch::FetchError;
 use super::limits::SourceLimits;
 
 /// An open part's bytes, unpacked.
@@ -98,6 +99,9 @@ pub(super) fn reason(error: &io::Error) -> String {
         && inner.is::<TooMuch>()
     {
         return inner.to_string();
+    }
+    if let Some(error) = FetchError::within(error) {
+        return error.to_string();
     }
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file: check the path".into(),

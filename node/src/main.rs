@@ -23,6 +23,7 @@ mod path_router;
 mod peer;
 mod report_folder;
 mod run_files;
+mod s3_settings;
 mod stopping;
 mod timings;
 mod volunteer;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use protocol::Manifest;
 use protocol::limits::MANIFEST_BYTES;
-use spec::{LocateError, MaterialiseError, SourcePlaces, TableSource};
+use spec::{MaterialiseError, SourceLimits, SourcePlaces, TableSource};
 
 use crate::cli::SourceArgs;
 use crate::exit::{Refused, Usage};
 use crate::files;
+use crate::s3_settings::s3_settings;
 
 /// Reads a manifest and checks its signature and all that it says.
 ///
@@ -25,23 +26,27 @@ pub(crate) fn open_manifest(path: &Path) -> Result<Manifest> {
 /// it has. Nothing is opened.
 ///
 /// # Errors
-/// [`LocateError`], which says what to type.
+/// `Usage`, which says what to type.
 pub(crate) fn source_of(
     manifest: &Manifest,
     places: Vec<String>,
     allow_local: bool,
-) -> Result<Arc<TableSource>, LocateError> {
-    let places = SourcePlaces { overrides: places, allow_local };
-    places.of_manifest(&manifest.body().source, &manifest.spec().schema).map(Arc::new)
+) -> Result<Arc<TableSource>> {
+    let places =
+        SourcePlaces { overrides: places, allow_local, s3: s3_settings()?, ..SourcePlaces::default() };
+    let source = places.of_manifest(&manifest.body().source, &manifest.spec().schema);
+    let source = source.map_err(|error| Usage(error.to_string()))?;
+    // What goes on for much longer than was published is another source. How much longer leaves room to say what differs.
+    let rows = manifest.body().counts.records.saturating_mul(2).saturating_add(65_536);
+    Ok(Arc::new(source.with_limits(SourceLimits { rows, ..SourceLimits::default() })))
 }
 
 /// The same, as it was typed.
 ///
 /// # Errors
-/// `Usage` where something else has to be typed.
+/// As [`source_of`].
 pub(crate) fn source_as_typed(manifest: &Manifest, args: &SourceArgs) -> Result<Arc<TableSource>> {
-    let found = source_of(manifest, args.source.clone(), args.allow_local);
-    Ok(found.map_err(|error| Usage(error.to_string()))?)
+    source_of(manifest, args.source.clone(), args.allow_local)
 }
 
 /// A source that can be read and is not what was signed is a refusal; other errors stay what they are.

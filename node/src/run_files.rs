@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use spec::{Published, RoutingSettings, RunFile, SourcePlaces, Stage, TableSource, publish, read_run_file};
 
+use crate::s3_settings::s3_settings;
+
 /// A run file with its source.
 pub(crate) struct Operated {
     pub(crate) file: RunFile,
@@ -16,7 +18,8 @@ impl Operated {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = read_run_file(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let source = SourcePlaces::default().of_run_file(&file, folder)?;
+        let source =
+            SourcePlaces { s3: s3_settings()?, ..SourcePlaces::default() }.of_run_file(&file, folder)?;
         Ok(Self { file, source })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use spec::{DataSpec, PublicSource, SpecError};
+use spec::{DataSpec, Format, PublicSource, SpecError};
 
 use crate::envelope::{Envelope, EnvelopeError, canonical};
 use crate::identity::Identity;
@@ -266,6 +266,10 @@ fn check_source(source: &PublicSource) -> Result<(), ManifestError> {
     if source.mirrors.iter().any(|mirrors| mirrors.len() > LOCATIONS) {
         return Err(ManifestError::Source("a location has more than 4096 mirrors"));
     }
+    let made_up = |location: &String| location.starts_with("synthetic://");
+    if source.locations.iter().any(|location| made_up(location) != (source.format == Format::Synthetic)) {
+        return Err(ManifestError::Source("format synthetic and synthetic:// locations only go together"));
+    }
     for location in source.locations.iter().chain(source.mirrors.iter().flatten()) {
         check_location(location).map_err(|reason| ManifestError::Location {
             location: location.chars().take(80).collect(),
@@ -275,7 +279,7 @@ fn check_source(source: &PublicSource) -> Result<(), ManifestError> {
     Ok(())
 }
 
-/// A web address, or a bare file name: a manifest has no say in where a file lies on anybody's disk.
+/// A web address, a made-up table, or a bare file name: a manifest has no say in where a file lies on anybody's disk.
 fn check_location(location: &str) -> Result<(), &'static str> {
     if location.is_empty() || location.len() > LOCATION_BYTES {
         return Err("must have 1 to 2048 bytes");
@@ -284,7 +288,7 @@ fn check_location(location: &str) -> Result<(), &'static str> {
         return Err("has a backslash or a control character in it");
     }
     if let Some((scheme, rest)) = location.split_once("://") {
-        if !["http", "https", "s3"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+        if !["http", "https", "s3", "synthetic"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
             return Err(
                 "is of a kind that may not be published: use http://, https://, s3:// or a bare file name",
             );

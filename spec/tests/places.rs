@@ -184,11 +184,7 @@ fn a_place_that_lies_gives_an_error_and_nothing_else() {
         ("/shorter", Body::new(bytes.clone()).fault(Fault::ClaimLength(half as u64), Times::Always), ""),
         ("/html", Body::new("<html>\n<body>not here</body>\n</html>"), "no column \"class\""),
         ("/gone", Body::new("").fault(Fault::Status(404), Times::Always), "404"),
-        (
-            "/never",
-            Body::new(bytes.clone()).fault(Fault::StallAfter(0), Times::Always),
-            "sent nothing for",
-        ),
+        ("/never", Body::new(bytes.clone()).fault(Fault::StallAfter(0), Times::Always), "sent nothing for"),
         ("/loop", Body::new("").fault(Fault::Redirect(server.url("/loop")), Times::Always), "redirect"),
     ] {
         server.put(name, body);

@@ -3,77 +3,32 @@
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Once;
-use std::sync::mpsc::sync_channel;
-use std::thread;
+#[path = "support/s3_server.rs"]
+mod s3_server;
+
+use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use rusty_s3::actions::S3Action;
 use rusty_s3::{Bucket, UrlStyle};
+use s3_server::{KEY, S3Server, SECRET};
 use spec::{Address, FetchError, FetchLimits, Fetcher, Reach, S3Access, S3Credentials};
 
-const KEY: &str = "AKTEST";
-const SECRET: &str = "secret-of-the-tests";
 const BUCKET: &str = "rows-bucket";
-/// Longer than starting takes.
-const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One line for all tests, past the harness, which would keep it to itself.
-fn say_skipped() {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| {
-        let line = "skipped: no S3 server (tests/tools/s3-server.sh installs one)\n";
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-    });
-}
-
-/// A running server with a folder of its own. Ends when dropped.
-struct Server {
-    child: Child,
-    origin: String,
-    _folder: tempfile::TempDir,
-}
+/// The server, and what the tests put there.
+struct Server(S3Server);
 
 impl Server {
-    /// `None` where no server is installed. With `signed`, it answers signed requests only.
+    /// `None` where no server is installed.
     fn start(signed: bool) -> Option<Self> {
-        let installed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/s3-server/bin/s3s-fs");
-        let program = match std::env::var_os("OPENDIPACO_S3_SERVER") {
-            Some(program) => PathBuf::from(program),
-            None if installed.is_file() => installed,
-            None => {
-                say_skipped();
-                return None;
-            }
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(program);
-        command.args(["--host", "127.0.0.1", "--port", "0"]).env("RUST_LOG", "s3s_fs=info");
-        if signed {
-            command.args(["--access-key", KEY, "--secret-key", SECRET]);
-        }
-        let mut child = command.arg(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
-        // The port is the system's choice; the server says which.
-        let (said, heard) = sync_channel(1);
-        let out = BufReader::new(child.stdout.take().unwrap());
-        thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if let Some((_, rest)) = line.split_once("running at http://127.0.0.1:") {
-                    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-                    let _ = said.try_send(format!("http://127.0.0.1:{digits}"));
-                }
-            }
-        });
-        let mut server = Self { child, origin: String::new(), _folder: folder };
-        server.origin = heard.recv_timeout(PATIENCE).unwrap();
-        Some(server)
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        S3Server::start(&workspace, signed).map(Self)
     }
 
     fn bucket(&self) -> Bucket {
-        Bucket::new(self.origin.parse().unwrap(), UrlStyle::Path, BUCKET, "us-east-1").unwrap()
+        Bucket::new(self.0.origin().parse().unwrap(), UrlStyle::Path, BUCKET, "us-east-1").unwrap()
     }
 
     /// Puts an object, or makes the bucket, by a signed URL.
@@ -102,16 +57,9 @@ impl Server {
     }
 
     fn fetcher(&self, credentials: Option<S3Credentials>) -> Fetcher {
-        let endpoint = Some(self.origin.parse().unwrap());
+        let endpoint = Some(self.0.origin().parse().unwrap());
         let limits = FetchLimits { first_wait: Duration::from_millis(1), ..FetchLimits::default() };
         Fetcher::new(Reach::public(), limits, S3Access { endpoint, region: None, credentials })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -149,7 +97,7 @@ fn objects_are_read_signed() {
         get(&fetcher, &format!("s3://{BUCKET}/nothing")),
         Err(FetchError::Status { status: 404, .. })
     ));
-    let own = format!("s3://{BUCKET}/rows.csv?endpoint={}&region=us-east-1", server.origin);
+    let own = format!("s3://{BUCKET}/rows.csv?endpoint={}&region=us-east-1", server.0.origin());
     assert!(get(&fetcher, &own).unwrap() == rows(), "the settings' own endpoint, named by the address");
 }
 
@@ -172,7 +120,7 @@ fn a_wrong_secret_or_none_is_refused() {
         region: None,
         credentials: Some(S3Credentials::new(KEY, SECRET, None)),
     };
-    let here = format!("{text}?endpoint={}", server.origin);
+    let here = format!("{text}?endpoint={}", server.0.origin());
     let fetcher = Fetcher::new(Reach::public(), FetchLimits::default(), elsewhere);
     assert!(get(&fetcher, &here).unwrap_err().is_refusal());
     let error = get(&fetcher.with_reach(Reach::anywhere()), &here).unwrap_err();
@@ -184,9 +132,9 @@ fn public_objects_are_read_unsigned() {
     let Some(server) = Server::start(false) else { return };
     let server = server.filled(None);
     let fetcher = Fetcher::new(Reach::anywhere(), FetchLimits::default(), S3Access::default());
-    let text = format!("s3://{BUCKET}/rows.csv?endpoint={}", server.origin);
+    let text = format!("s3://{BUCKET}/rows.csv?endpoint={}", server.0.origin());
     assert!(get(&fetcher, &text).unwrap() == rows());
     assert!(fetcher.object(&address(&text)).unwrap().read(5..50).unwrap() == rows()[5..50]);
     // The same by its plain address.
-    assert!(get(&fetcher, &format!("{}/{BUCKET}/rows.csv", server.origin)).unwrap() == rows());
+    assert!(get(&fetcher, &format!("{}/{BUCKET}/rows.csv", server.0.origin())).unwrap() == rows());
 }

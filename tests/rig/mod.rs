@@ -337,8 +337,10 @@ impl Run {
         self.coordinator(&["--source", "data.csv"])
     }
 
-    /// Starts volunteer number `i` with this bootstrap address, and with the run's source unless it is given another.
+    /// Starts volunteer number `i` with this bootstrap address, and with the run's source unless it is given another, or none by
+    /// the word `--source-is-the-manifests`, which is ours.
     pub fn volunteer(&self, i: usize, bootstrap: &str, more: &[&str]) -> Peer {
+        let of_manifest = more.contains(&"--source-is-the-manifests");
         let mut args = self.strings(&[
             "join",
             "--bootstrap",
@@ -355,10 +357,10 @@ impl Run {
         if !more.contains(&"--data-dir") {
             args.extend(self.strings(&["--data-dir", &format!("volunteer-{i}")]));
         }
-        if !more.contains(&"--source") {
+        if !more.contains(&"--source") && !of_manifest {
             args.extend(self.strings(&["--source", "data.csv"]));
         }
-        args.extend(more.iter().map(|s| (*s).to_owned()));
+        args.extend(more.iter().filter(|s| **s != "--source-is-the-manifests").map(|s| (*s).to_owned()));
         Peer::start(&format!("volunteer {i}"), self.folder.path(), &args)
     }
 

@@ -19,7 +19,7 @@ use crate::commands::coordinate::lease_times;
 use crate::commands::train::threads;
 use crate::events::{Event, Output};
 use crate::exit::{Refused, Usage};
-use crate::manifest_source::source_of;
+use crate::manifest_source::source_as_typed;
 use crate::peer::{Community, Heard, Listening, Wants, address, recall_all, start_net};
 use crate::volunteer::{Choice, Settings, choose, work};
 use crate::{files, key_file, stopping};
@@ -249,8 +249,7 @@ fn confirm(manifest: &Manifest, args: &JoinArgs) -> Result<()> {
 }
 
 fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) -> Result<Arc<ShardStore>> {
-    let found = source_of(manifest, args.source.source.clone(), args.source.allow_local);
-    let source = found.map_err(|error| Usage(error.to_string()))?;
+    let source = source_as_typed(manifest, &args.source)?;
     let mebibytes = |count: u64| usize::try_from(count.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
     let limits = MemoryLimits { shards: args.max_shards as usize, bytes: mebibytes(args.max_shard_memory) };
     let settings = StoreSettings {

@@ -83,6 +83,9 @@ fn source_and_spec_fit_each_other() {
     assert!(matches!(refusal(|body| body.source.mirrors.truncate(1)), ManifestError::Source(_)));
     assert!(matches!(refusal(|body| body.source.target = "size".into()), ManifestError::Source(_)));
     assert!(matches!(refusal(|body| body.source.exclude.push("word".into())), ManifestError::Source(_)));
+    let made_up = "synthetic://mixed?rows=5";
+    assert!(matches!(refusal(|body| body.source.locations[0] = made_up.into()), ManifestError::Source(_)));
+    assert!(matches!(refusal(|body| body.source.format = spec::Format::Synthetic), ManifestError::Source(_)));
     assert!(matches!(refusal(|body| body.spec.training.layers = 0), ManifestError::Spec(_)));
 }
 

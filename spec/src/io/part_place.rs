@@ -69,6 +69,19 @@ impl PartPlace {
         }
     }
 
+    /// An error where no patience helps.
+    pub(super) fn check(&self) -> Result<(), PartError> {
+        match self {
+            Self::File(path) => open_file(path).map(|_| ()),
+            Self::Remote { address, fetcher, .. } => match fetcher.impatient().open(address) {
+                Err(error) if error.is_refusal() => Err(error.into()),
+                // It may be there later.
+                Ok(_) | Err(_) => Ok(()),
+            },
+            Self::Bytes(_) | Self::MadeUp { .. } => Ok(()),
+        }
+    }
+
     /// Starts to read the part. `columns` are those of JSON lines.
     pub(super) fn open(
         &self,

@@ -80,17 +80,14 @@ impl TableSource {
         self.parts.iter().filter_map(|places| places.iter().find_map(PartPlace::bytes)).sum()
     }
 
-    /// Finds out whether the files that there is no other place for can be opened: quick, and nothing is asked of a server.
+    /// Finds out, before anything is waited for, whether no patience would help: the parts of which every place is a file that
+    /// can't be opened, or an address that may not be reached from here.
     ///
     /// # Errors
-    /// [`SourceError`] when it can't.
+    /// [`SourceError`] for the first such part.
     pub fn check(&self) -> Result<(), SourceError> {
-        for file in self.parts.iter().filter(|places| places.len() == 1).flatten().filter_map(PartPlace::file)
-        {
-            if let Err(error) = std::fs::File::open(file) {
-                let reason = super::unpack::reason(&error);
-                return Err(SourceError::Unreadable { location: file.display().to_string(), reason });
-            }
+        for part in 0..self.parts.len() {
+            self.try_places(part, 0, &mut |place| place.check())?;
         }
         Ok(())
     }

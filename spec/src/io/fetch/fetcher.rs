@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::address::{Address, Kind};
 use super::download::Download;
@@ -37,6 +38,18 @@ impl Fetcher {
     #[must_use]
     pub fn with_reach(&self, reach: Reach) -> Self {
         Self { reach, ..self.clone() }
+    }
+
+    /// The same but for one try, and no waiting for long: to find out early what no patience helps with.
+    pub(crate) fn impatient(&self) -> Self {
+        let limits = FetchLimits {
+            tries: 1,
+            fruitless_tries: 1,
+            idle: self.limits.idle.min(Duration::from_secs(5)),
+            connect: self.limits.connect.min(Duration::from_secs(5)),
+            ..self.limits.clone()
+        };
+        Self { limits, ..self.clone() }
     }
 
     /// Scheme, host and port that are connected to for an address.

@@ -12,6 +12,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use snake::{Cell, Schema};
 
 use crate::check::MAX_COORDINATE;
@@ -47,8 +48,8 @@ struct Column {
     statistic: ColumnStatistic,
     places: Places,
     /// What a short text adds, in order.
-    texts: HashMap<Box<str>, Box<[(u16, i32)]>>,
-    tokens: HashMap<Box<str>, Places>,
+    texts: HashMap<Box<str>, Box<[(u16, i32)]>, RandomState>,
+    tokens: HashMap<Box<str>, Places, RandomState>,
 }
 
 impl Featurizer {
@@ -63,8 +64,8 @@ impl Featurizer {
                 name: feature.name.clone(),
                 statistic: *statistic,
                 places: places(&key, dimensions, &feature.name, None),
-                texts: HashMap::new(),
-                tokens: HashMap::new(),
+                texts: HashMap::default(),
+                tokens: HashMap::default(),
             })
             .collect();
         Self { key, dimensions, columns, token: String::new() }
@@ -95,27 +96,25 @@ impl Featurizer {
                     );
                 }
                 Cell::Text(text) => {
-                    if !column.texts.contains_key(*text) {
-                        let mut additions = Vec::new();
-                        column.spread(
-                            text,
-                            &self.key,
-                            self.dimensions,
-                            &mut self.token,
-                            &mut |dimension, value| {
-                                additions.push((dimension, value));
-                            },
-                        );
-                        if column.texts.len() >= CACHE {
-                            column.texts.clear();
-                        }
-                        column.texts.insert((*text).into(), additions.into());
+                    if let Some(additions) = column.texts.get(*text) {
+                        add_all(additions, out);
+                        continue;
                     }
-                    for (dimension, value) in column.texts.get(*text).into_iter().flatten() {
-                        if let Some(sum) = out.get_mut(usize::from(*dimension)) {
-                            *sum = sum.saturating_add(*value);
-                        }
+                    let mut additions = Vec::new();
+                    column.spread(
+                        text,
+                        &self.key,
+                        self.dimensions,
+                        &mut self.token,
+                        &mut |dimension, value| {
+                            additions.push((dimension, value));
+                        },
+                    );
+                    add_all(&additions, out);
+                    if column.texts.len() >= CACHE {
+                        column.texts.clear();
                     }
+                    column.texts.insert((*text).into(), additions.into());
                 }
             }
         }
@@ -157,6 +156,14 @@ impl Column {
                 give(dimension, sign * weight);
             }
         });
+    }
+}
+
+fn add_all(additions: &[(u16, i32)], out: &mut [i32]) {
+    for (dimension, value) in additions {
+        if let Some(sum) = out.get_mut(usize::from(*dimension)) {
+            *sum = sum.saturating_add(*value);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use snake::TargetValue;
 
 use crate::data_spec::{DataSpec, Shard};
@@ -43,7 +44,7 @@ pub(crate) struct Keeper {
 #[derive(Debug)]
 pub(crate) struct ShardInWork {
     hasher: ShardHasher,
-    seen: HashMap<u128, u64>,
+    seen: HashMap<u128, u64, RandomState>,
     /// Rows that were dropped.
     pub(crate) duplicates: u64,
     /// Those of them whose target is another one.
@@ -69,7 +70,7 @@ impl Keeper {
             .map(|path| {
                 wanted(path).then(|| ShardInWork {
                     hasher: ShardHasher::new(),
-                    seen: HashMap::new(),
+                    seen: HashMap::default(),
                     duplicates: 0,
                     conflicts: 0,
                 })

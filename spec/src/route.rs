@@ -5,7 +5,7 @@ use snake::{Cell, Schema};
 use crate::check::{FEATURIZER, check_fit, check_paths};
 use crate::error::SpecError;
 use crate::featurizer::Featurizer;
-use crate::kmeans::{Vectors, nearest};
+use crate::kmeans::{Vectors, is_narrow, nearest};
 use crate::routing::Routing;
 
 /// Sends rows to paths. It remembers texts it has seen (a bounded number), which changes nothing but the speed: clone
@@ -18,7 +18,7 @@ pub struct Router {
 #[derive(Debug, Clone)]
 enum Kind {
     RoundRobin { paths: u64 },
-    Kmeans { featurizer: Featurizer, centroids: Vec<i32>, row: Vec<i32> },
+    Kmeans { featurizer: Featurizer, centroids: Vec<i32>, narrow: bool, row: Vec<i32> },
 }
 
 impl Router {
@@ -54,7 +54,8 @@ impl Router {
         let centroids: Vec<i32> =
             fit.centroids.iter().flatten().map(|value| i32::try_from(*value).unwrap_or_default()).collect();
         let row = vec![0; featurizer.dimensions()];
-        Ok(Self { kind: Kind::Kmeans { featurizer, centroids, row } })
+        let narrow = is_narrow(&centroids);
+        Ok(Self { kind: Kind::Kmeans { featurizer, centroids, narrow, row } })
     }
 
     /// The path of a row, from its ordinal (round robin) or its features in schema order, without `__path` (k-means).
@@ -63,9 +64,9 @@ impl Router {
         match &mut self.kind {
             Kind::RoundRobin { paths } => (ordinal % *paths) as u32,
             Kind::Kmeans { centroids, row, .. } if centroids.len() == row.len() => 0,
-            Kind::Kmeans { featurizer, centroids, row } => {
+            Kind::Kmeans { featurizer, centroids, narrow, row } => {
                 featurizer.featurize(cells, row);
-                nearest(row, Vectors { numbers: centroids, dimensions: row.len() }).0
+                nearest(row, Vectors { numbers: centroids, dimensions: row.len() }, *narrow).0
             }
         }
     }

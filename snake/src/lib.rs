@@ -93,7 +93,9 @@ pub use readable::{and_formula, and_parts, column_text, disturbs, or_formula, qu
 pub use schema::{Feature, FeatureKind, Label, Schema, TargetKind};
 pub use settings::{SettingsError, Training};
 pub use stream::{Stream, UnitSeed};
-pub use table::{Cell, Column, Table, TableBuilder, TableError, TargetColumn, TargetValue, TextColumn};
+pub use table::{
+    Cell, Column, ColumnsError, Table, TableBuilder, TableError, TargetColumn, TargetValue, TextColumn,
+};
 pub use text::number_text;
 pub use train::{Prepared, TrainError, UnitJob, train_unit};
 pub use value::Value;

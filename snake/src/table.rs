@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use crate::schema::{FeatureKind, Schema};
 
+mod whole_columns;
+
+pub use whole_columns::ColumnsError;
+
 /// One feature column of a [`Table`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Column {

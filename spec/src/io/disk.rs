@@ -1,7 +1,7 @@
 //! The shards on disk, under their hash. An aid: whatever goes wrong here costs a rebuild and nothing else.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -38,7 +38,7 @@ pub struct DiskCounters {
 /// A folder of shards, each under its hash, at most so many bytes in all: the longest unused goes first.
 ///
 /// Files are written under a temporary name, synced and renamed, so several processes may share the folder, and what is
-/// there under its name is whole or was damaged later, which its hash shows. What is no file under such a name (a folder, a
+/// there under its name is whole or was damaged later, which the hash at its end shows. What is no file under such a name (a folder, a
 /// link, a pipe) counts as damaged.
 #[derive(Debug)]
 pub struct DiskCache {
@@ -78,7 +78,7 @@ impl DiskCache {
         self.folder.join(format!("{}.{EXTENSION}", shard.hash))
     }
 
-    /// Reads a shard and checks its hash. What is not what it should be is removed.
+    /// Reads a shard, and checks that the file is the one that was written for it. What is not is removed.
     pub fn get(&mut self, shard: &Shard, schema: &Arc<Schema>) -> Option<Table> {
         let path = self.path(shard);
         match read(&path, shard, schema) {
@@ -96,7 +96,8 @@ impl DiskCache {
         None
     }
 
-    /// Keeps shards, after removing what has to go for them. The first counts as the most recently used. Those that have no
+    /// Keeps shards, after removing what has to go for them. Each table must be its shard's, as
+    /// [`materialise`](crate::materialise) hands it out: its rows are not hashed again, here or in [`get`](Self::get). The first counts as the most recently used. Those that have no
     /// room beside the ones before them are left out: nothing that was just made goes for another one.
     ///
     /// # Errors
@@ -112,12 +113,12 @@ impl DiskCache {
 
     fn write_all(&mut self, shards: &[(&Shard, &Table)]) -> io::Result<()> {
         let mut room = self.limit;
-        let mut fit: Vec<(PathBuf, &Table)> = Vec::new();
+        let mut fit: Vec<(PathBuf, &Shard, &Table)> = Vec::new();
         for (shard, table) in shards {
             match room.checked_sub(rows_file::size(table)) {
                 Some(left) => {
                     room = left;
-                    fit.push((self.path(shard), table));
+                    fit.push((self.path(shard), *shard, *table));
                 }
                 None => self.counters.oversized += 1,
             }
@@ -128,20 +129,17 @@ impl DiskCache {
         fs::create_dir_all(&self.folder)?;
         self.make_room(self.limit - room, &fit)?;
         let now = SystemTime::now();
-        for ((path, table), age) in fit.iter().zip(0..) {
-            self.write(path, table, now - Duration::from_nanos(age))?;
+        for ((path, shard, table), age) in fit.iter().zip(0..) {
+            self.write(path, shard, table, now - Duration::from_nanos(age))?;
         }
         Ok(())
     }
 
-    fn write(&self, path: &Path, table: &Table, used: SystemTime) -> io::Result<()> {
+    fn write(&self, path: &Path, shard: &Shard, table: &Table, used: SystemTime) -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.folder)?;
         // Where files can't be locked, age alone says that one was left behind.
         let _ = file.as_file().try_lock();
-        let mut out = BufWriter::new(self.guard(&mut file));
-        rows_file::write(table, &mut out)?;
-        out.flush()?;
-        drop(out);
+        rows_file::write(shard, table, self.guard(&mut file))?;
         let _ = file.as_file().set_modified(used);
         super::replace(file, path)
     }
@@ -158,7 +156,7 @@ impl DiskCache {
 
     /// Removes the longest unused shards until `size` more bytes fit, and what dead processes left behind. What stands where
     /// one of `new` will be does not count.
-    fn make_room(&mut self, size: u64, new: &[(PathBuf, &Table)]) -> io::Result<()> {
+    fn make_room(&mut self, size: u64, new: &[(PathBuf, &Shard, &Table)]) -> io::Result<()> {
         let mut shards = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -172,7 +170,7 @@ impl DiskCache {
             } else if path.extension().is_some_and(|extension| extension == EXTENSION) {
                 if !metadata.is_file() {
                     let _ = discard(&path);
-                } else if new.iter().all(|(new, _)| *new != path) {
+                } else if new.iter().all(|(new, ..)| *new != path) {
                     shards.push((used, path, metadata.len()));
                 }
             }

@@ -201,7 +201,13 @@ fn place(text: &str, fetcher: &Fetcher) -> Result<PartPlace, LocateError> {
     match text.parse::<Address>() {
         Ok(address) => Ok(PartPlace::Remote { text: text.into(), address, fetcher: fetcher.clone() }),
         // It may hold a secret: no more of it is said than its beginning.
-        Err(error) => Err(invalid(text.split(['?', '@']).next().unwrap_or(text), error.to_string())),
+        Err(error) => {
+            let shown = match text.contains('@') {
+                true => text.split_inclusive("://").next().unwrap_or_default(),
+                false => text.split('?').next().unwrap_or_default(),
+            };
+            Err(invalid(shown, error.to_string()))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod disk;
 mod fetch;
 mod gate;
 mod hashed_reader;
+mod hashed_writer;
 mod json_lines;
 mod limits;
 mod locate;
@@ -25,6 +26,7 @@ mod table_source;
 mod testing;
 mod unpack;
 mod whole_file;
+mod width;
 
 pub use disk::{DiskCache, DiskCounters};
 pub use fetch::{

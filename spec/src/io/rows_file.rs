@@ -1,25 +1,48 @@
-//! A shard's file: a small header, then its canonical rows.
+//! A shard's file: a header, the columns of its table, and the hash of both.
 //!
 //! ```text
 //! 0   8   magic "ODPCROWS"
-//! 8   4   version, u32 little-endian
-//! 12  8   length of what follows, u64 little-endian
-//! 20  ..  canonical rows
+//! 8   4   version, 2, u32
+//! 12  8   length of what follows, u64
+//! 20  32  the shard's hash
+//! 52  8   its rows, u64
+//! 60  32  BLAKE3 of the canonical CBOR of the schema: names, kinds, classes
+//! 92  8   the first ordinal, u64, 0 without rows
+//! 100 1   in how many bytes a gap is, 1, 2, 4 or 8
+//! 101 ..  per row but the first: how many ordinals lie between it and the one before
+//!         the features' columns in schema order, then the target's
+//!     32  BLAKE3 of all bytes before
 //! ```
+//!
+//! A column of numbers is an f64 a row. A column of texts is how many distinct ones there are (u32), the length of each
+//! (u32), their UTF-8 one after the other, and a code a row: the text's place among them. A column of classes is a code a
+//! row too. A code has one byte where 256 are enough, two for 65,536, else four. All is little-endian.
+//!
+//! # What is checked, and when
+//! The shard's own hash, over canonical rows, was checked when the rows came from the source: a table that is written is
+//! that shard. On reading it is not computed again, which would take longer than all else. The hash at the end says that
+//! these are the bytes that were written then, and the header, which is in it, which shard's they are and under which
+//! schema. It finds damage; it is no signature, and who may write into the folder could make a file with a sound one. So
+//! nothing in the file is believed for the hash's sake: lengths are checked before anything is allocated for them,
+//! and [`Table::from_columns`] checks all that a [`TableBuilder`](snake::TableBuilder) guarantees, the order of distinct
+//! texts and that they are distinct included. A table that comes back equals the one that was written.
 
 use std::io::{self, Read, Write};
-use std::ops::Range;
 use std::sync::Arc;
 
-use snake::{Cell, Column, FeatureKind, Schema, Table, TableBuilder, TargetColumn, TargetKind, TargetValue};
+use snake::{Column, ColumnsError, FeatureKind, Schema, Table, TargetColumn, TargetKind, TextColumn};
 
 use super::hashed_reader::HashedReader;
+use super::hashed_writer::HashedWriter;
+use super::width::Width;
 use crate::data_spec::Shard;
-use crate::shard::{push_cells, push_target};
 
 const MAGIC: &[u8; 8] = b"ODPCROWS";
-const VERSION: u32 = 1;
-pub(super) const HEADER: u64 = 20;
+const VERSION: u32 = 2;
+/// Up to and with the length.
+const START: u64 = 20;
+/// All up to the gaps between the ordinals, and the hash at the end.
+const AROUND: u64 = 101 + 32;
 
 /// How many bytes a table's file has.
 pub(super) fn size(table: &Table) -> u64 {
@@ -29,57 +52,87 @@ pub(super) fn size(table: &Table) -> u64 {
         .iter()
         .map(|column| match column {
             Column::Number(_) => rows * 8,
-            Column::Text(column) => {
-                let length = |code: &u32| column.dictionary.get(*code as usize).map_or(0, |text| text.len());
-                column.codes.iter().map(|code| 4 + length(code) as u64).sum()
+            Column::Text(TextColumn { dictionary, .. }) => {
+                let texts: u64 = dictionary.iter().map(|text| 4 + text.len() as u64).sum();
+                4 + texts + rows * u64::from(Width::of_places(dictionary.len()).bytes())
             }
         })
         .sum();
     let target = match table.target() {
-        TargetColumn::Class(_) => 4,
+        TargetColumn::Class(_) => u64::from(Width::of_places(table.schema().classes.len()).bytes()),
         TargetColumn::Number(_) => 8,
     };
-    HEADER + columns + rows * (8 + target)
+    let gaps = rows.saturating_sub(1) * u64::from(gap_width(table).bytes());
+    AROUND + gaps + columns + rows * target
 }
 
-/// Writes a table. The bytes are the same whenever the table is.
-pub(super) fn write(table: &Table, out: &mut impl Write) -> io::Result<()> {
-    let mut row = Vec::new();
-    out.write_all(MAGIC)?;
-    out.write_all(&VERSION.to_le_bytes())?;
-    out.write_all(&(size(table) - HEADER).to_le_bytes())?;
-    for index in 0..table.rows() {
-        encode(table, index, &mut row);
-        out.write_all(&row)?;
+/// How many ordinals lie between each row and the one before.
+fn gaps(table: &Table) -> impl ExactSizeIterator<Item = u64> {
+    // They ascend, so that nothing wraps.
+    table.ordinals().array_windows().map(|[before, ordinal]| ordinal.wrapping_sub(*before).wrapping_sub(1))
+}
+
+fn gap_width(table: &Table) -> Width {
+    Width::of(gaps(table).max().unwrap_or_default())
+}
+
+/// The hash that names a schema.
+fn schema_hash(schema: &Schema) -> io::Result<blake3::Hash> {
+    serde_cbor::to_vec(schema).map(|bytes| blake3::hash(&bytes)).map_err(io::Error::other)
+}
+
+/// Writes a table, which must be that of the shard. The bytes are the same whenever the table is.
+///
+/// # Errors
+/// Of the output, or because the table is not what a table can be.
+pub(super) fn write(shard: &Shard, table: &Table, out: impl Write) -> io::Result<()> {
+    if table.rows() as u64 != shard.rows {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the table is not that of the shard"));
     }
-    Ok(())
-}
-
-/// The canonical bytes of a row.
-fn encode(table: &Table, index: usize, row: &mut Vec<u8>) {
-    row.clear();
-    row.extend(table.ordinals().get(index).copied().unwrap_or_default().to_le_bytes());
+    let schema = table.schema();
+    let mut out = HashedWriter::new(out);
+    out.bytes(MAGIC)?;
+    out.bytes(&VERSION.to_le_bytes())?;
+    out.bytes(&(size(table) - START).to_le_bytes())?;
+    out.bytes(shard.hash.as_bytes())?;
+    out.bytes(&shard.rows.to_le_bytes())?;
+    out.bytes(schema_hash(schema)?.as_bytes())?;
+    out.bytes(&table.ordinals().first().copied().unwrap_or_default().to_le_bytes())?;
+    let width = gap_width(table);
+    out.bytes(&[width.bytes()])?;
+    out.whole(width, gaps(table))?;
     for column in table.columns() {
         match column {
-            Column::Number(values) => {
-                push_cells(&[Cell::Number(values.get(index).copied().unwrap_or_default())], row);
-            }
-            Column::Text(column) => {
-                let code = column.codes.get(index).copied().unwrap_or_default();
-                let text = column.dictionary.get(code as usize).map_or("", |text| text);
-                push_cells(&[Cell::Text(text)], row);
+            Column::Number(values) => out.values(values.iter().map(|value| value.to_le_bytes()))?,
+            Column::Text(TextColumn { codes, dictionary }) => {
+                out.bytes(&short(dictionary.len())?)?;
+                for text in dictionary {
+                    out.bytes(&short(text.len())?)?;
+                }
+                for text in dictionary {
+                    out.bytes(text.as_bytes())?;
+                }
+                out.whole(Width::of_places(dictionary.len()), codes.iter().map(|code| u64::from(*code)))?;
             }
         }
     }
-    let target = match table.target() {
-        TargetColumn::Class(classes) => TargetValue::Class(classes.get(index).copied().unwrap_or_default()),
-        TargetColumn::Number(values) => TargetValue::Number(values.get(index).copied().unwrap_or_default()),
-    };
-    push_target(target, row);
+    match table.target() {
+        TargetColumn::Number(values) => out.values(values.iter().map(|value| value.to_le_bytes()))?,
+        TargetColumn::Class(classes) => {
+            let width = Width::of_places(schema.classes.len());
+            out.whole(width, classes.iter().map(|class| u64::from(*class)))?;
+        }
+    }
+    out.finish()
 }
 
-/// Reads a table back and checks that it is the shard that it should be, by the hash of all bytes after the header. `size`
-/// is the file's.
+/// A length in four bytes. No source hands out a text of 4 GiB.
+fn short(length: usize) -> io::Result<[u8; 4]> {
+    u32::try_from(length).map(u32::to_le_bytes).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+/// Reads a table back: the one that was written for this shard and this schema. `size` is the file's. Nothing is allocated
+/// that the file is not long enough for: what a table takes in memory, for as many bytes as there are.
 ///
 /// # Errors
 /// Whatever is wrong with the file: it is then worth nothing.
@@ -89,56 +142,72 @@ pub(super) fn read(
     schema: &Arc<Schema>,
     expected: &Shard,
 ) -> Result<Table, Damage> {
-    let mut input = HashedReader::new(input, size);
+    let mut input = HashedReader::new(input, size)?;
     if &input.array::<8>()? != MAGIC || u32::from_le_bytes(input.array()?) != VERSION {
-        return Err(Damage("its header is not that of a shard of this version".into()));
+        return Err(Damage::new("its header is not that of a shard of this version"));
     }
-    let length = u64::from_le_bytes(input.array()?);
-    if size.checked_sub(HEADER) != Some(length) {
-        return Err(Damage("it is not as long as its header says".into()));
+    if Some(u64::from_le_bytes(input.array()?)) != size.checked_sub(START) {
+        return Err(Damage::new("it is not as long as its header says"));
     }
-    let mut builder = TableBuilder::new(Arc::clone(schema));
-    let mut cells: Vec<Place> = Vec::with_capacity(schema.features.len());
-    for _ in 0..expected.rows {
-        input.start_row();
-        let ordinal = u64::from_le_bytes(input.array()?);
-        cells.clear();
-        for feature in &schema.features {
-            cells.push(match feature.kind {
-                FeatureKind::Number => Place::Number(f64::from_le_bytes(input.array()?)),
-                FeatureKind::Text => {
-                    let length = u32::from_le_bytes(input.array()?);
-                    Place::Text(input.skip(length as usize)?)
-                }
-            });
-        }
-        let target = match schema.target_kind {
-            TargetKind::Number => TargetValue::Number(f64::from_le_bytes(input.array()?)),
-            _ => TargetValue::Class(u32::from_le_bytes(input.array()?)),
-        };
-        let row = input.row();
-        let cells = cells.iter().map(|place| match place {
-            Place::Number(number) => Ok(Cell::Number(*number)),
-            Place::Text(range) => {
-                let bytes = row.get(range.clone()).unwrap_or_default();
-                std::str::from_utf8(bytes).map(Cell::Text).map_err(|_| Damage("a text is not UTF-8".into()))
-            }
+    let rows = expected.rows;
+    if &input.array()? != expected.hash.as_bytes() || u64::from_le_bytes(input.array()?) != rows {
+        return Err(Damage::new("it is another shard's"));
+    }
+    if schema_hash(schema)? != input.array::<32>()? {
+        return Err(Damage::new("its schema is another one"));
+    }
+    let ordinals = read_ordinals(&mut input, rows)?;
+    let mut columns = Vec::with_capacity(schema.features.len());
+    for feature in &schema.features {
+        columns.push(match feature.kind {
+            FeatureKind::Number => Column::Number(input.numbers(rows)?),
+            FeatureKind::Text => Column::Text(read_texts(&mut input, rows)?),
         });
-        let cells: Vec<Cell<'_>> = cells.collect::<Result<_, Damage>>()?;
-        builder.push(ordinal, &cells, target).map_err(|error| Damage(error.to_string()))?;
     }
-    // The bytes are what is hashed, so that with the right hash they are the canonical rows to the last bit.
-    if input.finish()? != expected.hash {
-        return Err(Damage("its rows don't have the hash they should have".into()));
-    }
-    Ok(builder.finish())
+    let target = match schema.target_kind {
+        TargetKind::Number => TargetColumn::Number(input.numbers(rows)?),
+        _ => TargetColumn::Class(input.codes(Width::of_places(schema.classes.len()), rows)?),
+    };
+    // Before the table is looked at closely: what is damaged is most likely found by this.
+    input.finish()?;
+    Ok(Table::from_columns(Arc::clone(schema), ordinals, columns, target)?)
 }
 
-/// A cell of the row at hand.
-enum Place {
-    Number(f64),
-    /// Where its bytes are in the row.
-    Text(Range<usize>),
+fn read_ordinals(input: &mut HashedReader<impl Read>, rows: u64) -> Result<Vec<u64>, Damage> {
+    let mut ordinal = u64::from_le_bytes(input.array()?);
+    let [width] = input.array()?;
+    let width = Width::from_bytes(width).ok_or_else(|| Damage::new("its ordinals have no width"))?;
+    let Some(gaps) = rows.checked_sub(1) else { return Ok(Vec::new()) };
+    let mut ordinals = input.room(gaps, width.bytes().into())?;
+    // There is no room for the first yet, and a list that is full grows to twice the size.
+    ordinals.reserve_exact(1);
+    ordinals.push(ordinal);
+    input.whole(width, gaps, |gap| {
+        // One that wraps doesn't ascend, which is found later.
+        ordinal = ordinal.wrapping_add(gap).wrapping_add(1);
+        ordinals.push(ordinal);
+    })?;
+    Ok(ordinals)
+}
+
+fn read_texts(input: &mut HashedReader<impl Read>, rows: u64) -> Result<TextColumn, Damage> {
+    let count = u64::from(u32::from_le_bytes(input.array()?));
+    if count > rows {
+        return Err(Damage::new("it has more distinct texts than rows"));
+    }
+    let lengths = input.codes(Width::Four, count)?;
+    let blob = input.bytes(lengths.iter().map(|length| u64::from(*length)).sum())?;
+    let mut rest = std::str::from_utf8(&blob).map_err(|_| Damage::new("its texts are not UTF-8"))?;
+    let mut dictionary: Vec<Box<str>> = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let (text, after) = rest
+            .split_at_checked(length as usize)
+            .ok_or_else(|| Damage::new("one of its texts ends within a character"))?;
+        dictionary.push(text.into());
+        rest = after;
+    }
+    let codes = input.codes(Width::of_places(dictionary.len()), rows)?;
+    Ok(TextColumn { codes, dictionary })
 }
 
 /// What is wrong with a file.
@@ -158,68 +227,12 @@ impl From<io::Error> for Damage {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use snake::{Feature, Label};
-
-    use super::*;
-
-    fn sample() -> Table {
-        let feature = |name: &str, kind| Feature { name: name.into(), kind };
-        let schema = Schema {
-            target: "y".into(),
-            target_kind: TargetKind::Text,
-            classes: vec![Label::Text("no".into()), Label::Text("yes".into())],
-            features: vec![feature("n", FeatureKind::Number), feature("t", FeatureKind::Text)],
-        };
-        let mut builder = TableBuilder::new(Arc::new(schema));
-        builder.push(3, &[Cell::Number(1.5), Cell::Text("né")], TargetValue::Class(1)).unwrap();
-        builder.push(9, &[Cell::Number(0.0), Cell::Text("")], TargetValue::Class(0)).unwrap();
-        builder.finish()
-    }
-
-    fn bytes() -> Vec<u8> {
-        let mut bytes = Vec::new();
-        write(&sample(), &mut bytes).unwrap();
-        bytes
-    }
-
-    fn back(bytes: &[u8]) -> Result<Table, Damage> {
-        let table = sample();
-        read(bytes, bytes.len() as u64, table.schema(), &Shard::of_table(&table))
-    }
-
-    #[test]
-    fn the_file_is_pinned() {
-        let mut expected = b"ODPCROWS".to_vec();
-        expected.extend([1, 0, 0, 0, 47, 0, 0, 0, 0, 0, 0, 0]);
-        expected.extend([3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f]); // ordinal, 1.5
-        expected.extend([3, 0, 0, 0, b'n', 0xc3, 0xa9, 1, 0, 0, 0]); // text, class
-        expected.extend([9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        expected[12] = u8::try_from(expected.len() - 20).unwrap();
-        assert_eq!(bytes(), expected);
-        assert_eq!(size(&sample()), expected.len() as u64);
-        let table = sample();
-        let rows = blake3::hash(&expected[20..]);
-        assert_eq!(Shard::of_table(&table).hash.as_bytes(), rows.as_bytes(), "the rows are what is hashed");
-    }
-
-    #[test]
-    fn a_table_comes_back() {
-        assert_eq!(back(&bytes()).unwrap(), sample());
-    }
-
-    #[test]
-    fn any_changed_or_missing_byte_is_found() {
-        let good = bytes();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1;
-            assert!(back(&bad).is_err(), "byte {at} changed");
-            assert!(back(&good[..at]).is_err(), "cut at {at}");
-        }
-        let mut long = good;
-        long.push(0);
-        assert!(back(&long).is_err());
+impl From<ColumnsError> for Damage {
+    fn from(error: ColumnsError) -> Self {
+        Self(error.to_string())
     }
 }
+
+#[cfg(test)]
+#[path = "rows_file_tests.rs"]
+mod tests;

@@ -34,6 +34,9 @@ const CACHED_TEXT: usize = 64;
 /// A dimension and a sign there; the sign is 0 where there are fewer dimensions than places.
 type Places = [(u16, i32); SPREAD];
 
+/// By text, what was worked out before.
+type Seen<T> = HashMap<Box<str>, T, RandomState>;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Featurizer {
     key: [u8; 32],
@@ -48,8 +51,8 @@ struct Column {
     statistic: ColumnStatistic,
     places: Places,
     /// What a short text adds, in order.
-    texts: HashMap<Box<str>, Box<[(u16, i32)]>, RandomState>,
-    tokens: HashMap<Box<str>, Places, RandomState>,
+    texts: Seen<Box<[(u16, i32)]>>,
+    tokens: Seen<Places>,
 }
 
 impl Featurizer {

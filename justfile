@@ -48,3 +48,9 @@ goldens:
 goldens := "-p snake -p spec --features spec/io --test train_golden --test goldens"
 zero := "--config profile.dev.package."
 plain := zero + "snake.opt-level=0 " + zero + "spec.opt-level=0 " + zero + "blake3.opt-level=0 " + zero + "chacha20.opt-level=0 " + zero + "libm.opt-level=0"
+
+# each fuzz target in turn, so many seconds each; needs nightly and cargo-fuzz (fuzz/README.md)
+fuzz seconds="60":
+    for target in {{fuzzed}}; do sh fuzz/run.sh $target {{seconds}} || exit 1; done
+
+fuzzed := "manifest messages report spec run_file csv_rows json_rows parquet_rows"

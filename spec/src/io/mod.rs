@@ -14,6 +14,7 @@ mod json_lines;
 mod limits;
 mod locate;
 mod parquet;
+mod parquet_pages;
 mod part;
 mod part_place;
 mod replace;

@@ -16,11 +16,13 @@ use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataPushDecoder;
 
 use super::arrow_cells::ColumnCells;
 use super::fetch::RemoteObject;
+use super::parquet_pages::{PageFault, check_pages};
 use super::part::{MAX_COLUMNS, Next, PartError, PartReader};
 use crate::record::Record;
 use crate::source::At;
@@ -97,6 +99,9 @@ impl RandomAccess for Bytes {
     }
 }
 
+/// Where a column of a row group lies, and how it is packed.
+type Chunk = (Range<u64>, Compression);
+
 /// An open part.
 pub(super) struct ParquetPart {
     bytes: Box<dyn RandomAccess>,
@@ -104,6 +109,8 @@ pub(super) struct ParquetPart {
     header: Vec<String>,
     /// Positions of the columns that are looked at, ascending.
     wanted: Vec<usize>,
+    /// Where those lie, over all row groups, in order.
+    chunks: Vec<Chunk>,
     decoder: Option<ParquetPushDecoder>,
     /// The columns of the current batch, by position.
     batch: Vec<(usize, ColumnCells)>,
@@ -128,6 +135,7 @@ impl ParquetPart {
             metadata,
             header,
             wanted,
+            chunks: Vec::new(),
             decoder: None,
             batch: Vec::new(),
             batch_rows: 0,
@@ -138,7 +146,7 @@ impl ParquetPart {
 
     fn start(&mut self) -> Result<ParquetPushDecoder, PartError> {
         self.check_columns()?;
-        self.check_row_groups()?;
+        self.chunks = self.check_row_groups()?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.wanted.iter().copied());
         let builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone());
         guarded(|| builder.with_projection(mask).with_batch_size(BATCH).build())
@@ -159,13 +167,17 @@ impl ParquetPart {
         Ok(())
     }
 
-    fn check_row_groups(&self) -> Result<(), PartError> {
+    /// Checks sizes, and gives where the columns that are looked at lie, in order, and how they are packed.
+    fn check_row_groups(&self) -> Result<Vec<Chunk>, PartError> {
+        let mut chunks = Vec::new();
         for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
             let (mut packed, mut unpacked) = (0u64, 0u64);
             // No column that is looked at is nested, so a leaf is a column.
             for (root, column) in group.columns().iter().enumerate() {
                 let root = self.metadata.parquet_schema().get_column_root_idx(root);
-                if self.wanted.contains(&root) {
+                if self.wanted.binary_search(&root).is_ok() {
+                    let (start, length) = guarded(|| Ok(column.byte_range()))?;
+                    chunks.push((start..start.saturating_add(length), column.compression()));
                     packed =
                         packed.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(u64::MAX));
                     unpacked = unpacked
@@ -180,6 +192,36 @@ impl ParquetPart {
                 );
                 return Err(PartError::Format(reason));
             }
+        }
+        // Where two columns lie in each other the decoder takes one out of the other, past the look at its pages.
+        chunks.retain(|(range, _)| !range.is_empty());
+        chunks.sort_unstable_by_key(|(range, _)| range.start);
+        if !chunks.is_sorted_by(|(a, _), (b, _)| a.end <= b.start) {
+            return Err(PartError::Format("has columns within others: it is damaged, fetch it again".into()));
+        }
+        Ok(chunks)
+    }
+
+    /// Looks at the pages of columns that are in memory together.
+    fn check_pages(&self, ranges: &[Range<u64>], data: &[Bytes]) -> Result<(), PartError> {
+        let mut budget = MAX_ROW_GROUP;
+        for (range, bytes) in ranges.iter().zip(data) {
+            let chunk = self.chunks.binary_search_by_key(&range.start, |(range, _)| range.start);
+            let chunk = chunk.ok().and_then(|index| self.chunks.get(index)).filter(|chunk| chunk.0 == *range);
+            let result = chunk.map_or(Err(PageFault::Form), |(_, packing)| {
+                check_pages(bytes, *packing, &mut budget, MAX_ROW_GROUP)
+            });
+            result.map_err(|fault| {
+                PartError::Format(match fault {
+                    PageFault::Form => {
+                        "is no Parquet file that can be read (its pages are not in order): is it whole?".into()
+                    }
+                    PageFault::TooLarge => format!(
+                        "has a row group that unpacks to more than {MAX_ROW_GROUP} bytes, or to more than it says: write \
+                         the file with smaller row groups, or list columns in `exclude`"
+                    ),
+                })
+            })?;
         }
         Ok(())
     }
@@ -197,6 +239,7 @@ impl ParquetPart {
                 DecodeResult::Finished => return Ok(false),
                 DecodeResult::NeedsData(ranges) => {
                     let data = fetch(self.bytes.as_mut(), &ranges, MAX_ROW_GROUP)?;
+                    self.check_pages(&ranges, &data)?;
                     guarded(|| decoder.push_ranges(ranges, data))?;
                 }
             }

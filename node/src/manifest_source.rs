@@ -38,7 +38,8 @@ pub(crate) fn source_of(
     let source = source.map_err(|error| Usage(error.to_string()))?;
     // What goes on for much longer than was published is another source. How much longer leaves room to say what differs.
     let rows = manifest.body().counts.records.saturating_mul(2).saturating_add(65_536);
-    Ok(Arc::new(source.with_limits(SourceLimits { rows, ..SourceLimits::default() })))
+    let limits = SourceLimits::default();
+    Ok(Arc::new(source.with_limits(SourceLimits { rows: rows.min(limits.rows), ..limits })))
 }
 
 /// The same, as it was typed.

@@ -44,6 +44,8 @@ impl RecordReader for VecReader<'_> {
         &self.source.header
     }
 
+    fn only(&mut self, _columns: &[usize]) {}
+
     fn next(&mut self, record: &mut Record) -> Result<bool, SourceError> {
         let Some(cells) = self.source.records.get(self.next) else {
             return Ok(false);

@@ -79,9 +79,9 @@ pub trait RecordReader: Send {
 
     /// Says before the first record which columns will be looked at (positions in the header): the cells of others may come
     /// empty, which spares the formats that can leave them out their work.
-    fn only(&mut self, columns: &[usize]) {
-        let _ = columns;
-    }
+    ///
+    /// Without a default, so that no reader over another one forgets to hand it on.
+    fn only(&mut self, columns: &[usize]);
 
     /// Reads the next record into `record`, whose buffers are reused. `false` at the end.
     ///

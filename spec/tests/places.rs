@@ -9,14 +9,16 @@ mod http_server;
 mod support;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use formats::{csv, gzip, json_lines, parquet, zst};
 use http_server::{Body, Fault, HttpServer, Times};
 use snake::Cancel;
 use spec::{
-    DataSpec, FetchLimits, Format, PublicSource, RecordSource, RoutingSettings, RunFile, RunSettings, Shard,
-    SourcePlaces, TableSource, materialise, publish,
+    DataSpec, FetchLimits, Finding, Format, MemoryLimits, OnError, PublicSource, RecordSource, RoutingCheck,
+    RoutingSettings, RunFile, RunSettings, Shard, ShardCache, ShardStore, SourcePlaces, StoreSettings,
+    TableSource, materialise, publish,
 };
 use support::{kmeans, people, settings};
 
@@ -84,7 +86,7 @@ fn every_format_packing_and_place_is_one_spec() {
     let rows = rows();
     let expected = spec_of(
         &run_settings(Format::Csv, &["x"]),
-        &TableSource::of_bytes(Format::Csv, vec![csv(&HEADER, &rows)], spec::OnError::Refuse),
+        &TableSource::of_bytes(Format::Csv, vec![csv(&HEADER, &rows)], OnError::Refuse),
     );
     let server = HttpServer::start();
     let folder = tempfile::tempdir().unwrap();
@@ -210,7 +212,7 @@ fn a_mirror_goes_on_where_the_first_place_broke() {
     let run = RunFile::parse(&text).unwrap();
     let source = places.of_run_file(&run, Path::new("")).unwrap();
     let spec = spec_of(&run_settings(Format::Csv, &["x"]), &source);
-    let plain = TableSource::of_bytes(Format::Csv, vec![bytes], spec::OnError::Refuse);
+    let plain = TableSource::of_bytes(Format::Csv, vec![bytes], OnError::Refuse);
     assert_eq!(spec, spec_of(&run_settings(Format::Csv, &["x"]), &plain));
     assert!(!server.requests_for("/mirror").is_empty());
     // A manifest's mirrors are judged like its locations: here they are all of this machine.
@@ -284,4 +286,40 @@ fn a_fit_on_the_first_rows_does_not_read_the_rest() {
     let verdict = spec::verify_routing(&spec, &settings.source, &source).unwrap();
     assert_eq!(verdict, spec::RoutingVerdict::Verified);
     assert_eq!(source.location(0), locations[0]);
+}
+
+#[test]
+fn the_routing_check_too_looks_only_at_the_columns_of_the_run() {
+    let rows = rows();
+    let nested: String = String::from_utf8(json_lines(&HEADER, &rows))
+        .unwrap()
+        .lines()
+        .map(|line| format!("{{\"tags\":[1,{{\"a\":2}}],{}\n", &line[1..]))
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    std::fs::write(&path, nested).unwrap();
+    let location = path.display().to_string();
+    for on_error in [OnError::Refuse, OnError::Skip] {
+        let mut settings = run_settings(Format::Jsonl, &["rows.jsonl"]);
+        settings.source.exclude = vec!["tags".into()];
+        settings.source.on_error = on_error;
+        let spec = spec_of(&settings, &TableSource::of_files(vec![path.clone()], on_error));
+        let source = volunteer(&settings.source, &spec, std::slice::from_ref(&location), false);
+        let store = ShardStore::new(StoreSettings {
+            spec: Arc::new(spec.clone()),
+            description: settings.source.clone(),
+            source: Arc::new(source),
+            memory: Arc::new(Mutex::new(ShardCache::new(MemoryLimits { shards: 1, bytes: 1 << 30 }))),
+            data_dir: None,
+            disk_bytes: 0,
+            check: RoutingCheck::Required,
+            run_key: "run".into(),
+            warn: Box::new(|_| {}),
+        })
+        .unwrap();
+        let table = store.shard(1, &Cancel::new()).unwrap();
+        assert_eq!(Shard::of_table(&table), spec.shards[1]);
+        assert_eq!(store.finding(), Some(Finding::Verified));
+    }
 }

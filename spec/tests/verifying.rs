@@ -174,6 +174,8 @@ impl RecordReader for BrokenReader<'_> {
         self.reader.header()
     }
 
+    fn only(&mut self, _columns: &[usize]) {}
+
     fn next(&mut self, record: &mut Record) -> Result<bool, SourceError> {
         let more = self.reader.next(record)?;
         if record.ordinal == self.at {

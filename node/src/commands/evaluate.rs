@@ -174,6 +174,8 @@ pub(crate) fn evaluate(
 ) -> Result<Figures> {
     let holdout = held_out.map(|held_out| Holdout::new(held_out.share, held_out.seed));
     let location = &source.location(0);
+    // What the run left out for its target is left out here too.
+    let lenient = held_out.is_some_and(|held_out| held_out.on_error == OnError::Skip);
     let predictor = Predictor::new(model)?;
     let classes = predictor.classes();
     let wanted = |ordinal| holdout.as_ref().is_none_or(|holdout| holdout.holds_out(ordinal));
@@ -184,11 +186,11 @@ pub(crate) fn evaluate(
             // Votes of numbers are many, and only the estimate is asked for.
             let estimates = predictor.predict_each(&rows.batch, |_, prediction| prediction.estimate());
             for ((target, ordinal), estimate) in targets.iter().zip(&rows.ordinals).zip(estimates) {
-                let value: f64 =
-                    target.trim().parse().ok().filter(|v: &f64| v.is_finite()).with_context(|| {
-                        format!("{location}: row {ordinal}: the target {target:?} is not a number")
-                    })?;
-                scorer.add(value, estimate);
+                match target.trim().parse().ok().filter(|v: &f64| v.is_finite()) {
+                    Some(value) => scorer.add(value, estimate),
+                    None if lenient => {}
+                    None => anyhow::bail!("{location}: row {ordinal}: the target {target:?} is not a number"),
+                }
             }
             Ok(())
         })?;
@@ -198,6 +200,9 @@ pub(crate) fn evaluate(
     for_each_part(model, source, &wanted, &mut |rows| {
         let targets = targets(rows.targets.as_deref(), model, location)?;
         for (target, prediction) in targets.iter().zip(predictor.predict(&rows.batch)) {
+            if lenient && target.is_empty() {
+                continue;
+            }
             scorer.add(class_of(target, model.head.target_kind, classes), &prediction);
         }
         Ok(())

@@ -86,6 +86,7 @@ fn predict(
     let mut reader = source.open()?;
     let columns = Columns::new(model, reader.header(), csv)?;
     let needed = columns.needed();
+    reader.only(&needed);
     let mut record = Record::default();
     let mut next = || -> Result<Option<Cells>> {
         let mut cells = Cells { columns: needed.clone(), ..Cells::default() };

@@ -1,4 +1,4 @@
-//! `verify`: a manifest against the source, without a network: the router is fitted again, every shard is compared.
+//! `verify`: a manifest against the source, without peers: the router is fitted again, every shard is compared.
 
 use anyhow::Result;
 use protocol::Manifest;

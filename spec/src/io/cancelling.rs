@@ -35,6 +35,10 @@ impl RecordReader for CancellingReader<'_> {
         self.inner.header()
     }
 
+    fn only(&mut self, columns: &[usize]) {
+        self.inner.only(columns);
+    }
+
     fn next(&mut self, record: &mut Record) -> Result<bool, SourceError> {
         if self.source.cancel.is_cancelled() {
             let location = self.source.location(record.place.part);

@@ -11,6 +11,8 @@ use std::io::{self, BufRead};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::check::MAX_NAME;
+
 use super::part::{MAX_CELL_BYTES, MAX_COLUMNS, MAX_RECORD_BYTES, Next, PartError, PartReader, too_large};
 use super::unpack::Input;
 use crate::record::Record;
@@ -82,7 +84,7 @@ pub(super) fn collect_names(input: Input, names: &mut Vec<String>) -> Result<(),
     while lines.read()? {
         let mut json = serde_json::Deserializer::from_slice(&lines.bytes);
         let mut found = Vec::new();
-        // A name counts only when its whole line is well.
+        // A name counts only when its line is an object.
         let new = NewNames { known: &known, names, found: &mut found };
         if json.deserialize_map(new).and_then(|()| json.end()).is_err() {
             continue;
@@ -121,6 +123,9 @@ impl<'de> Visitor<'de> for NewNames<'_> {
         while let Some(name) = map.next_key_seed(Name)? {
             // Most objects have their names in one order.
             let expected = self.names.get(position).is_some_and(|known| *known == name.0);
+            if name.0.len() > MAX_NAME {
+                return Err(A::Error::custom("a name is too long"));
+            }
             if !expected && !self.known.contains_key(name.0.as_ref()) {
                 self.found.push(name.0.into_owned());
             }

@@ -13,19 +13,23 @@ pub struct SourceLimits {
     pub ratio: u64,
     /// Unpacked bytes that may come out of anything.
     pub free_bytes: u64,
+    /// Bytes of a part that has to be copied into a temporary file, as Parquet that is packed or comes from a server without
+    /// ranges.
+    pub copied_bytes: u64,
     /// Rows over all parts.
     pub rows: u64,
-    /// How long one pass may take.
+    /// How long one pass may take, and reading the bytes of one part.
     pub time: Duration,
 }
 
 impl Default for SourceLimits {
-    /// 1 TiB packed and 4 TiB unpacked a part, 2^33 rows, a day. KDD Cup's table, which repeats itself as few do, unpacks to 39
+    /// 1 TiB packed and 4 TiB unpacked a part, 16 GiB of one that is copied, 2^33 rows, a day. KDD Cup's table, which repeats itself as few do, unpacks to 39
     /// times its size; gzip can't do more than about 1,030 times.
     fn default() -> Self {
         Self {
             packed_bytes: 1 << 40,
             unpacked_bytes: 1 << 42,
+            copied_bytes: 16 << 30,
             ratio: 250,
             free_bytes: 256 << 20,
             rows: 1 << 33,

@@ -118,7 +118,8 @@ impl SourcePlaces {
             return Ok(None);
         }
         if self.overrides.len() != parts.len() {
-            let (given, names) = (self.overrides.len(), parts.join(", "));
+            let names: Vec<String> = parts.iter().map(|part| shown(part)).collect();
+            let (given, names) = (self.overrides.len(), names.join(", "));
             return Err(LocateError::Count { given, parts: parts.len(), names });
         }
         // Exactly what was typed may be reached: where a server redirects to is judged like anybody's.
@@ -186,28 +187,30 @@ fn typed(text: &str, folder: &Path, fetcher: &Fetcher) -> Result<PartPlace, Loca
 }
 
 fn classified(location: &str) -> Result<Location, LocateError> {
-    classify(location).map_err(|reason| LocateError::Invalid { location: location.into(), reason })
+    classify(location).map_err(|reason| LocateError::Invalid { location: shown(location), reason })
+}
+
+/// No more of an address than is sure to hold no secret.
+fn shown(location: &str) -> String {
+    let shown = match location.contains("://") && location.contains('@') {
+        true => location.split_inclusive("://").next(),
+        false => location.split('?').next(),
+    };
+    shown.unwrap_or_default().to_owned()
 }
 
 /// A place that is no file.
 fn place(text: &str, fetcher: &Fetcher) -> Result<PartPlace, LocateError> {
-    let invalid = |location: &str, reason| LocateError::Invalid { location: location.into(), reason };
+    let invalid = |reason| LocateError::Invalid { location: shown(text), reason };
     if let Some(settings) = text.strip_prefix("synthetic://") {
         return match Synthetic::parse(settings) {
             Ok(settings) => Ok(PartPlace::MadeUp { text: text.into(), settings }),
-            Err(reason) => Err(invalid(text, reason)),
+            Err(reason) => Err(invalid(reason)),
         };
     }
     match text.parse::<Address>() {
         Ok(address) => Ok(PartPlace::Remote { text: text.into(), address, fetcher: fetcher.clone() }),
-        // It may hold a secret: no more of it is said than its beginning.
-        Err(error) => {
-            let shown = match text.contains('@') {
-                true => text.split_inclusive("://").next().unwrap_or_default(),
-                false => text.split('?').next().unwrap_or_default(),
-            };
-            Err(invalid(shown, error.to_string()))
-        }
+        Err(error) => Err(invalid(error.to_string())),
     }
 }
 

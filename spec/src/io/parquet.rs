@@ -11,19 +11,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use bytes::Bytes;
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
 use parquet::basic::Compression;
+use parquet::basic::Type;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataPushDecoder;
 
 use super::arrow_cells::ColumnCells;
 use super::fetch::RemoteObject;
 use super::parquet_pages::{PageFault, check_pages};
-use super::part::{MAX_COLUMNS, Next, PartError, PartReader};
+use super::part::{MAX_CELL_BYTES, MAX_COLUMNS, Next, PartError, PartReader, too_large};
 use crate::record::Record;
 use crate::source::At;
 
@@ -32,7 +34,7 @@ const MAX_FOOTER: u64 = 64 << 20;
 /// The columns of a row group that are looked at may take this many bytes, packed or unpacked: they are in memory at once.
 const MAX_ROW_GROUP: u64 = 512 << 20;
 /// Rows that are decoded at a time.
-const BATCH: usize = 1_024;
+const BATCH: usize = 256;
 
 /// Bytes that can be read in any order.
 pub(super) trait RandomAccess: Send {
@@ -155,6 +157,24 @@ impl ParquetPart {
     fn check_columns(&self) -> Result<(), PartError> {
         for position in &self.wanted {
             let Some(field) = self.metadata.schema().fields().get(*position) else { continue };
+            if let DataType::FixedSizeBinary(length) = field.data_type()
+                && usize::try_from(*length).map_or(true, |length| length > MAX_CELL_BYTES)
+            {
+                return Err(PartError::Format(too_large(
+                    field.name(),
+                    usize::try_from(*length).unwrap_or_default(),
+                )));
+            }
+            let leaf = |leaf: &usize| self.metadata.parquet_schema().get_column_root_idx(*leaf) == *position;
+            let mut leaves = (0..self.metadata.parquet_schema().num_columns()).filter(leaf);
+            // Its dates beyond those of 64 bits of nanoseconds would come out as others.
+            if leaves.any(|leaf| self.metadata.parquet_schema().column(leaf).physical_type() == Type::INT96) {
+                let reason = format!(
+                    "column {:?} holds times in the old form INT96, which are not read: write it anew, or list it in `exclude`",
+                    field.name()
+                );
+                return Err(PartError::Format(reason));
+            }
             if !ColumnCells::reads(field.data_type()) {
                 let reason = format!(
                     "column {:?} holds values of type {}, which are no texts or numbers: list it in `exclude`",

@@ -167,7 +167,12 @@ fn remote_parquet(
 /// Unpacks a Parquet file into one without a name, since it is read in any order.
 fn spooled(packed: Packed, limits: &SourceLimits) -> Result<ParquetPart, PartError> {
     let mut file = tempfile::tempfile()?;
-    io::copy(&mut unpack::unpack(packed, limits)?, &mut file)?;
+    let limits = SourceLimits {
+        packed_bytes: limits.packed_bytes.min(limits.copied_bytes),
+        unpacked_bytes: limits.unpacked_bytes.min(limits.copied_bytes),
+        ..limits.clone()
+    };
+    io::copy(&mut unpack::unpack(packed, &limits)?, &mut file)?;
     ParquetPart::open(Box::new(FileBytes::new(file)?))
 }
 

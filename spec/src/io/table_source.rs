@@ -14,6 +14,9 @@ use crate::source::{At, Place, RecordReader, RecordSource, SourceError};
 /// How often the clock is looked at, in records.
 const LOOK_EVERY: u64 = 4_096;
 
+/// How many parts are looked at before reading begins.
+const CHECKED: usize = 8;
+
 /// A part, and the places that have it: the first one that answers is read.
 pub(super) type Places = Vec<PartPlace>;
 
@@ -80,13 +83,13 @@ impl TableSource {
         self.parts.iter().filter_map(|places| places.iter().find_map(PartPlace::bytes)).sum()
     }
 
-    /// Finds out, before anything is waited for, whether no patience would help: the parts of which every place is a file that
+    /// Finds out, before anything is waited for long, whether no patience would help: of the first few parts, one of which every place is a file that
     /// can't be opened, or an address that may not be reached from here.
     ///
     /// # Errors
     /// [`SourceError`] for the first such part.
     pub fn check(&self) -> Result<(), SourceError> {
-        for part in 0..self.parts.len() {
+        for part in 0..self.parts.len().min(CHECKED) {
             self.try_places(part, 0, &mut |place| place.check())?;
         }
         Ok(())
@@ -132,6 +135,25 @@ impl TableSource {
         }))
     }
 
+    /// What to take note of a part's records with: only where there is more than one place.
+    fn seen(&self, part: usize) -> Option<Box<blake3::Hasher>> {
+        self.parts.get(part).filter(|places| places.len() > 1).map(|_| Box::default())
+    }
+
+    /// Opens a part at one of its places.
+    fn open_at(&self, part: usize, place: usize) -> Result<Box<dyn PartReader>, SourceError> {
+        let columns = match self.format {
+            Format::Jsonl => self.json_columns()?,
+            _ => &[],
+        };
+        let Some(found) = self.parts.get(part).and_then(|places| places.get(place)) else {
+            let reason = "no place was named for it".into();
+            return Err(SourceError::Unreadable { location: self.location(part), reason });
+        };
+        let opened = found.open(self.format, &self.limits, columns);
+        opened.map_err(|error| described(error, found.to_string()))
+    }
+
     /// Opens a part at the first of its places that answers.
     fn open_part(&self, part: usize, first: usize) -> Result<(usize, Box<dyn PartReader>), SourceError> {
         let columns = match self.format {
@@ -172,7 +194,7 @@ impl RecordSource for TableSource {
     fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError> {
         let (place, reader) = self.open_part(0, 0)?;
         let header = reader.header().to_vec();
-        let open = OpenPart { index: 0, place, reader, given: 0 };
+        let open = OpenPart { index: 0, place, reader, given: 0, seen: self.seen(0) };
         Ok(Box::new(TableReader {
             source: self,
             header,
@@ -197,6 +219,32 @@ struct OpenPart {
     reader: Box<dyn PartReader>,
     /// Records that came of it so far, bad ones too.
     given: u64,
+    /// What they were, where another place may have to go on.
+    seen: Option<Box<blake3::Hasher>>,
+}
+
+impl OpenPart {
+    /// Takes note of what came.
+    fn note(&mut self, next: &Next, record: &Record, only: Option<&[usize]>) {
+        self.given += 1;
+        let Some(seen) = &mut self.seen else { return };
+        if !matches!(next, Next::Record(_)) {
+            seen.update(b"bad");
+            return;
+        }
+        let mut cell = |column: usize| {
+            let text = record.cell(column).text();
+            seen.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        };
+        match only {
+            Some(only) => only.iter().for_each(|column| cell(*column)),
+            None => (0..record.len()).for_each(cell),
+        }
+    }
+
+    fn digest(&self) -> Option<blake3::Hash> {
+        self.seen.as_ref().map(|seen| seen.finalize())
+    }
 }
 
 enum State {
@@ -253,15 +301,17 @@ impl TableReader<'_> {
                 }
             };
             let index = part.index;
-            match part.reader.next(record) {
+            let next = part.reader.next(record);
+            if let Ok(next @ (Next::Record(_) | Next::Bad(..))) = &next {
+                part.note(next, record, self.only.as_deref());
+            }
+            match next {
                 Ok(Next::Record(at)) => {
-                    part.given += 1;
                     record.place = Place { part: index, at };
                     record.ordinal = self.count()?;
                     return Ok(true);
                 }
                 Ok(Next::Bad(at, reason)) => {
-                    part.given += 1;
                     self.count()?;
                     self.bad(index, at, &reason)?;
                 }
@@ -311,36 +361,60 @@ impl TableReader<'_> {
         Err(SourceError::Malformed { location: self.source.location(index), at, reason })
     }
 
-    /// Goes on reading a part at the next of its places: what came already is read over. Only for bytes that could not be
-    /// had; what is malformed here is malformed there.
+    /// Goes on reading a part at the next of its places that has the same: what came already is read over, and compared. Only
+    /// for bytes that could not be had; what is malformed here is malformed there.
     fn elsewhere(&mut self, error: PartError, record: &mut Record) -> Result<(), SourceError> {
-        let State::Reading(part) = &mut self.state else { return Ok(()) };
+        let State::Reading(part) = &self.state else { return Ok(()) };
         let places = self.source.parts.get(part.index).map_or(&[][..], Vec::as_slice);
         let location = places.get(part.place).map(ToString::to_string).unwrap_or_default();
         let unreachable = matches!(error, PartError::Bytes(_));
-        let error = described(error, location);
-        if !unreachable || part.place + 1 >= places.len() {
+        let mut error = described(error, location);
+        if !unreachable {
             return Err(error);
         }
-        let (index, given) = (part.index, part.given);
-        let (place, mut reader) =
-            self.source.open_part(index, part.place + 1).map_err(|then| also(error, &then))?;
+        for place in part.place + 1..places.len() {
+            match self.taken_over(part, place, record) {
+                Ok(taken_over) => {
+                    self.state = State::Reading(taken_over);
+                    return Ok(());
+                }
+                Err(then) => error = also(error, &then),
+            }
+        }
+        Err(error)
+    }
+
+    /// The part at another place, read up to where it was.
+    fn taken_over(
+        &self,
+        part: &OpenPart,
+        place: usize,
+        record: &mut Record,
+    ) -> Result<OpenPart, SourceError> {
+        let places = self.source.parts.get(part.index).map_or(&[][..], Vec::as_slice);
+        let location = || places.get(place).map(ToString::to_string).unwrap_or_default();
+        let another = |reason: &str| SourceError::Unreadable { location: location(), reason: reason.into() };
+        let mut reader = self.source.open_at(part.index, place)?;
         if let Some(only) = &self.only {
             reader.only(only);
         }
-        let mut opened = OpenPart { index, place, reader, given };
+        let mut opened = OpenPart { index: part.index, place, reader, given: 0, seen: Some(Box::default()) };
         self.same_header(&opened)?;
-        for _ in 0..given {
-            let next = opened.reader.next(record);
-            let location = || places.get(place).map(ToString::to_string).unwrap_or_default();
-            if next.map_err(|error| described(error, location()))? == Next::End {
-                let reason =
-                    "has fewer records than another place of this part: it is not the same file".into();
-                return Err(SourceError::Unreadable { location: location(), reason });
+        while opened.given < part.given {
+            let next = opened.reader.next(record).map_err(|error| described(error, location()))?;
+            if next == Next::End {
+                return Err(another(
+                    "has fewer records than another place of this part: it is not the same file",
+                ));
             }
+            opened.note(&next, record, self.only.as_deref());
         }
-        self.state = State::Reading(opened);
-        Ok(())
+        if opened.digest() != part.digest() {
+            return Err(another(
+                "has other records than another place of this part gave: it is not the same file",
+            ));
+        }
+        Ok(opened)
     }
 
     fn next_part(&self, index: usize) -> Result<OpenPart, SourceError> {
@@ -348,7 +422,7 @@ impl TableReader<'_> {
         if let Some(only) = &self.only {
             reader.only(only);
         }
-        let opened = OpenPart { index, place, reader, given: 0 };
+        let opened = OpenPart { index, place, reader, given: 0, seen: self.source.seen(index) };
         self.same_header(&opened)?;
         Ok(opened)
     }

@@ -31,8 +31,14 @@ fn a_part_that_breaks_off_goes_on_at_its_next_place() {
     let whole = format!("a,b\n{table}");
     let mut cut = gzip(whole.as_bytes());
     cut.truncate(cut.len() / 2);
-    let files = Files::new(&[&cut, whole.as_bytes(), b"a,b\n0,0\n1,919\n", b"a,c\n1,2\n"]);
-    let [broken, good, short, other] = files.paths.as_slice() else { panic!() };
+    let altered = whole.replacen("3,757", "3,758", 1);
+    assert_ne!(altered, whole);
+    let files =
+        Files::new(&[&cut, whole.as_bytes(), b"a,b\n0,0\n1,919\n", b"a,c\n1,2\n", altered.as_bytes()]);
+    let [broken, good, short, other, altered] = files.paths.as_slice() else { panic!() };
+    assert!(read(&places(&[&[broken, altered]])).unwrap_err().to_string().contains("not the same file"));
+    let found = read(&places(&[&[broken, altered, short, other, good]])).unwrap().0;
+    assert_eq!(found, read(&places(&[&[good]])).unwrap().0, "the next one that is the same");
     assert_eq!(read(&places(&[&[broken, good]])).unwrap().0, read(&places(&[&[good]])).unwrap().0);
     let error = |list: &[&PathBuf]| read(&places(&[list])).unwrap_err().to_string();
     assert!(error(&[broken]).contains("ends too early"));

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -61,7 +62,8 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
 /// Unpacks bytes, within the limits on what comes out.
 pub(super) fn unpack(packed: Packed, limits: &SourceLimits) -> io::Result<Packed> {
     let read = Arc::new(AtomicU64::new(0));
-    let counted = Counted { inner: packed, read: Arc::clone(&read) };
+    let end = Instant::now().checked_add(limits.time);
+    let counted = Counted { inner: packed, read: Arc::clone(&read), end, limits: limits.clone() };
     let mut packed = BufReader::with_capacity(BUFFER, counted);
     let packing = Packing::of(packed.fill_buf()?);
     let inner: Packed = match packing {
@@ -118,16 +120,30 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Counts what is read.
+/// Counts what is read, and stops when it is too much or takes too long: here, because some packed bytes give nothing.
 struct Counted {
     inner: Packed,
     read: Arc<AtomicU64>,
+    end: Option<Instant>,
+    limits: SourceLimits,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.end.is_some_and(|end| Instant::now() > end) {
+            let seconds = self.limits.time.as_secs();
+            let text = format!(
+                "takes more than {seconds} s to read, which is the most that is allowed: try again later, or another copy"
+            );
+            return Err(io::Error::other(TooMuch(text)));
+        }
         let count = self.inner.read(buffer)?;
-        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        let read = self.read.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+        let limit = self.limits.packed_bytes;
+        if read > limit {
+            let text = format!("has more than {limit} bytes, which is the most that is read of it");
+            return Err(io::Error::other(TooMuch(text)));
+        }
         Ok(count)
     }
 }
@@ -146,12 +162,6 @@ impl Read for Limited {
         self.given += count as u64;
         let read = self.read.load(Ordering::Relaxed);
         let too_much = |text: String| Err(io::Error::other(TooMuch(text)));
-        if read > self.limits.packed_bytes {
-            let limit = self.limits.packed_bytes;
-            return too_much(format!(
-                "has more than {limit} bytes, which is the most that is read of a part"
-            ));
-        }
         if self.given > self.limits.unpacked_bytes {
             let limit = self.limits.unpacked_bytes;
             return too_much(format!(
@@ -234,8 +244,8 @@ mod tests {
         let error = unpacked([gzip(&noise(10)), noise(6_000_000)].concat()).unwrap_err();
         assert!(!error.is_empty());
         let tight = SourceLimits { packed_bytes: 1_000, ..limits() };
-        let mut input = unpack(Box::new(Cursor::new(noise(100_000))), &tight).unwrap();
-        let error = reason(&input.read_to_end(&mut Vec::new()).unwrap_err());
+        let input = unpack(Box::new(Cursor::new(noise(100_000))), &tight);
+        let error = reason(&input.and_then(|mut input| input.read_to_end(&mut Vec::new())).unwrap_err());
         assert!(error.contains("more than 1000 bytes"), "{error}");
     }
 

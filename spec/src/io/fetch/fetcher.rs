@@ -46,7 +46,6 @@ impl Fetcher {
             tries: 1,
             fruitless_tries: 1,
             idle: self.limits.idle.min(Duration::from_secs(5)),
-            connect: self.limits.connect.min(Duration::from_secs(5)),
             ..self.limits.clone()
         };
         Self { limits, ..self.clone() }

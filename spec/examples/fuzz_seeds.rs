@@ -1,5 +1,5 @@
 //! Writes the seeds of the fuzz targets that no editor writes: specs and Parquet files. `cargo run -p spec --features io --example
-//! fuzz_seeds`; those of records are written by `-p protocol`.
+//! fuzz_seeds`; those of records are written by `cargo run -p protocol --example record_seeds`.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Writes the seeds of the fuzz targets that concern records: `cargo run -p protocol --example fuzz_seeds`.
+//! Writes the seeds of the fuzz targets that concern records: `cargo run -p protocol --example record_seeds`.
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, dead_code)] // also in what the targets share
 
 use std::fs;

@@ -224,29 +224,25 @@ fn by_content(model: &Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     }
     let (mut read, mut others) = (0_u64, 0_u64);
     for csv in data {
-        for_each_part(
-            model,
-            &TableSource::of_files(vec![csv.clone()], OnError::Skip),
-            &|_| true,
-            &mut |rows| {
-                let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
-                for (row, cell) in targets.iter().enumerate() {
-                    read += 1;
-                    bytes.clear();
-                    compared.iter().for_each(|place| push(&mut bytes, rows.batch.value(*place, row)));
-                    let target = target_of(cell, model.head.target_kind);
-                    match wanted.get(&key(&mut bytes, target.as_ref())) {
-                        Some(first) => {
-                            if let Some(found) = found.get_mut(*first as usize) {
-                                *found = true;
-                            }
+        let source = TableSource::of_files(vec![csv.clone()], OnError::Skip);
+        for_each_part(model, &source, &|_| true, &mut |rows| {
+            let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
+            for (row, cell) in targets.iter().enumerate() {
+                read += 1;
+                bytes.clear();
+                compared.iter().for_each(|place| push(&mut bytes, rows.batch.value(*place, row)));
+                let target = target_of(cell, model.head.target_kind);
+                match wanted.get(&key(&mut bytes, target.as_ref())) {
+                    Some(first) => {
+                        if let Some(found) = found.get_mut(*first as usize) {
+                            *found = true;
                         }
-                        None => others += 1,
                     }
+                    None => others += 1,
                 }
-                Ok(())
-            },
-        )?;
+            }
+            Ok(())
+        })?;
     }
     for (row, first) in (0_u64..).zip(&same) {
         if !found.get(*first as usize).copied().unwrap_or_default() {
@@ -273,26 +269,21 @@ fn in_order(model: &mut Model, data: &[PathBuf], why: &str) -> Result<Ground> {
     let width = model.head.features.len();
     let limit = model.targets.len();
     for csv in data {
-        for_each_part(
-            model,
-            &TableSource::of_files(vec![csv.clone()], OnError::Skip),
-            &|_| true,
-            &mut |rows| {
-                let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
-                for (row, cell) in targets.iter().enumerate() {
-                    read += 1;
-                    bytes.clear();
-                    let cells: Vec<Value<'_>> =
-                        (0..width).map(|place| rows.batch.value(place, row)).collect();
-                    cells.iter().for_each(|cell| push(&mut bytes, *cell));
-                    if seen.insert(key(&mut bytes, None)) && labels.len() <= limit {
-                        builder.push(&cells)?;
-                        labels.push(target_of(cell, model.head.target_kind));
-                    }
+        let source = TableSource::of_files(vec![csv.clone()], OnError::Skip);
+        for_each_part(model, &source, &|_| true, &mut |rows| {
+            let targets = rows.targets.as_deref().with_context(|| no_target(model, csv))?;
+            for (row, cell) in targets.iter().enumerate() {
+                read += 1;
+                bytes.clear();
+                let cells: Vec<Value<'_>> = (0..width).map(|place| rows.batch.value(place, row)).collect();
+                cells.iter().for_each(|cell| push(&mut bytes, *cell));
+                if seen.insert(key(&mut bytes, None)) && labels.len() <= limit {
+                    builder.push(&cells)?;
+                    labels.push(target_of(cell, model.head.target_kind));
                 }
-                Ok(())
-            },
-        )?;
+            }
+            Ok(())
+        })?;
     }
     ground.read = Some(read);
     if labels.len() != limit {

@@ -145,11 +145,15 @@ impl Keeper {
                 }
             }
         }
-        let absent = self.classes.iter().zip(&spec.schema.classes).find(|(seen, _)| !**seen);
-        match absent.map(|(_, class)| serde_json::to_string(class).unwrap_or_default()) {
+        match self.absent(spec).next().map(|class| serde_json::to_string(class).unwrap_or_default()) {
             Some(class) => Err(MaterialiseError::AbsentClass { class }),
             None => Ok(()),
         }
+    }
+
+    /// The classes of the schema that no row so far had.
+    pub(crate) fn absent<'s>(&'s self, spec: &'s DataSpec) -> impl Iterator<Item = &'s snake::Label> {
+        self.classes.iter().zip(&spec.schema.classes).filter(|(seen, _)| !**seen).map(|(_, class)| class)
     }
 
     /// The shards that were asked for, by path.

@@ -2,8 +2,8 @@
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)] // also in what the targets share
 
-use std::fs;
-
+#[path = "../../fuzz/src/every_seed.rs"]
+mod every_seed;
 #[path = "../../fuzz/src/runs.rs"]
 mod runs;
 #[path = "../../fuzz/src/specs.rs"]
@@ -11,16 +11,7 @@ mod specs;
 #[path = "../../fuzz/src/tables.rs"]
 mod tables;
 
-fn every_seed(target: &str, body: fn(&[u8])) {
-    let folder = format!("{}/../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut seeds: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    seeds.sort();
-    assert!(!seeds.is_empty(), "{folder} is empty");
-    for seed in seeds {
-        println!("{}", seed.display());
-        body(&fs::read(seed).unwrap());
-    }
-}
+use every_seed::every_seed;
 
 #[test]
 fn specs_of_strangers() {

@@ -83,14 +83,14 @@ impl TableSource {
         self.parts.iter().filter_map(|places| places.iter().find_map(PartPlace::bytes)).sum()
     }
 
-    /// Finds out, before anything is waited for long, whether no patience would help: of the first few parts, one of which every place is a file that
-    /// can't be opened, or an address that may not be reached from here.
+    /// Finds out, before anything is waited for long, whether no patience would help: of the first few parts,
+    /// one of which every place is a file that can't be opened, or an address that may not be reached from here.
     ///
     /// # Errors
     /// [`SourceError`] for the first such part.
     pub fn check(&self) -> Result<(), SourceError> {
         for part in 0..self.parts.len().min(CHECKED) {
-            self.try_places(part, 0, &mut |place| place.check())?;
+            self.try_places(part, &mut |place| place.check())?;
         }
         Ok(())
     }
@@ -105,21 +105,20 @@ impl TableSource {
         }
         let mut names = Vec::new();
         for part in 0..self.parts.len() {
-            self.try_places(part, 0, &mut |place| place.collect_names(&self.limits, &mut names))?;
+            self.try_places(part, &mut |place| place.collect_names(&self.limits, &mut names))?;
         }
         Ok(self.found.get_or_init(|| names))
     }
 
-    /// Tries a part's places from `first` on until one does. Gives its position with what came of it.
+    /// Tries a part's places in order until one does. Gives its position with what came of it.
     fn try_places<T>(
         &self,
         part: usize,
-        first: usize,
         work: &mut dyn FnMut(&PartPlace) -> Result<T, PartError>,
     ) -> Result<(usize, T), SourceError> {
         let places = self.parts.get(part).map_or(&[][..], Vec::as_slice);
         let mut failed: Option<SourceError> = None;
-        for (position, place) in places.iter().enumerate().skip(first) {
+        for (position, place) in places.iter().enumerate() {
             let error = match work(place) {
                 Ok(value) => return Ok((position, value)),
                 Err(error) => described(error, place.to_string()),
@@ -140,12 +139,17 @@ impl TableSource {
         self.parts.get(part).filter(|places| places.len() > 1).map(|_| Box::default())
     }
 
+    /// The columns that have to be known before a part is opened.
+    fn columns(&self) -> Result<&[String], SourceError> {
+        match self.format {
+            Format::Jsonl => self.json_columns(),
+            _ => Ok(&[]),
+        }
+    }
+
     /// Opens a part at one of its places.
     fn open_at(&self, part: usize, place: usize) -> Result<Box<dyn PartReader>, SourceError> {
-        let columns = match self.format {
-            Format::Jsonl => self.json_columns()?,
-            _ => &[],
-        };
+        let columns = self.columns()?;
         let Some(found) = self.parts.get(part).and_then(|places| places.get(place)) else {
             let reason = "no place was named for it".into();
             return Err(SourceError::Unreadable { location: self.location(part), reason });
@@ -155,12 +159,9 @@ impl TableSource {
     }
 
     /// Opens a part at the first of its places that answers.
-    fn open_part(&self, part: usize, first: usize) -> Result<(usize, Box<dyn PartReader>), SourceError> {
-        let columns = match self.format {
-            Format::Jsonl => self.json_columns()?,
-            _ => &[],
-        };
-        self.try_places(part, first, &mut |place| place.open(self.format, &self.limits, columns))
+    fn open_part(&self, part: usize) -> Result<(usize, Box<dyn PartReader>), SourceError> {
+        let columns = self.columns()?;
+        self.try_places(part, &mut |place| place.open(self.format, &self.limits, columns))
     }
 }
 
@@ -192,7 +193,7 @@ fn also(before: SourceError, then: &SourceError) -> SourceError {
 
 impl RecordSource for TableSource {
     fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError> {
-        let (place, reader) = self.open_part(0, 0)?;
+        let (place, reader) = self.open_part(0)?;
         let header = reader.header().to_vec();
         let open = OpenPart { index: 0, place, reader, given: 0, seen: self.seen(0) };
         Ok(Box::new(TableReader {
@@ -418,7 +419,7 @@ impl TableReader<'_> {
     }
 
     fn next_part(&self, index: usize) -> Result<OpenPart, SourceError> {
-        let (place, mut reader) = self.source.open_part(index, 0)?;
+        let (place, mut reader) = self.source.open_part(index)?;
         if let Some(only) = &self.only {
             reader.only(only);
         }

@@ -10,6 +10,10 @@ use crate::source::At;
 pub(super) struct CsvPart {
     records: CsvRecords,
     header: Vec<String>,
+    /// Which columns are looked at, where not all are.
+    wanted: Option<Vec<bool>>,
+    /// A record without the cells that are not, where they are no text.
+    kept: (Vec<u8>, Vec<usize>),
 }
 
 impl CsvPart {
@@ -32,7 +36,7 @@ impl CsvPart {
             .fill(bytes, ends)
             .map_err(|(column, byte)| PartError::Malformed(at, not_text(&which(column), byte)))?;
         let header = names.cells().map(|name| name.text().into_owned()).collect();
-        Ok(Self { records, header })
+        Ok(Self { records, header, wanted: None, kept: Default::default() })
     }
 
     fn name(&self, column: usize) -> &str {
@@ -44,9 +48,27 @@ fn not_text(which: &str, byte: usize) -> String {
     format!("{which} is not UTF-8 text (byte {} of the cell)", byte + 1)
 }
 
+/// A record in which the cells that are not wanted are empty.
+fn without(bytes: &[u8], ends: &[usize], wanted: &[bool], kept: &mut Vec<u8>, kept_ends: &mut Vec<usize>) {
+    kept.clear();
+    kept_ends.clear();
+    let mut from = 0;
+    for (end, wanted) in ends.iter().zip(wanted) {
+        let cell = bytes.get(std::mem::replace(&mut from, *end)..*end).unwrap_or_default();
+        if *wanted {
+            kept.extend_from_slice(cell);
+        }
+        kept_ends.push(kept.len());
+    }
+}
+
 impl PartReader for CsvPart {
     fn header(&self) -> &[String] {
         &self.header
+    }
+
+    fn only(&mut self, columns: &[usize]) {
+        self.wanted = Some((0..self.header.len()).map(|column| columns.contains(&column)).collect());
     }
 
     fn next(&mut self, record: &mut Record) -> Result<Next, PartError> {
@@ -68,7 +90,14 @@ impl PartReader for CsvPart {
                 }
             }
         }
-        match record.fill(bytes, ends) {
+        let mut filled = record.fill(bytes, ends);
+        if let (Err(_), Some(wanted)) = (filled, &self.wanted) {
+            // What nobody looks at may be anything.
+            let (kept, kept_ends) = &mut self.kept;
+            without(bytes, ends, wanted, kept, kept_ends);
+            filled = record.fill(kept, kept_ends);
+        }
+        match filled {
             Ok(()) => Ok(Next::Record(at)),
             Err((column, byte)) => {
                 Ok(Next::Bad(at, not_text(&format!("column {:?}", self.name(column)), byte)))

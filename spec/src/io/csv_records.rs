@@ -14,6 +14,8 @@ pub(super) struct CsvRecords {
     parser: Reader,
     /// The line that is read next, from 1.
     next_line: u64,
+    /// Whether the byte before was a carriage return, which has ended a line.
+    after_return: bool,
     /// The line on which the current record begins.
     line: u64,
     bytes: Vec<u8>,
@@ -24,7 +26,16 @@ pub(super) struct CsvRecords {
 impl CsvRecords {
     pub(super) fn new(input: Input) -> Self {
         let (bytes, ends) = (vec![0; 4096], vec![0; 64]);
-        Self { input, parser: Reader::new(), next_line: 1, line: 1, bytes, ends, cells: 0 }
+        Self {
+            input,
+            parser: Reader::new(),
+            next_line: 1,
+            after_return: false,
+            line: 1,
+            bytes,
+            ends,
+            cells: 0,
+        }
     }
 
     /// The line on which the current record begins.
@@ -64,7 +75,7 @@ impl CsvRecords {
             written += wrote;
             cells += found;
             if !ended {
-                self.next_line += line_feeds(input.get(..read).unwrap_or_default());
+                self.next_line += line_ends(input.get(..read).unwrap_or_default(), &mut self.after_return);
                 self.input.consume(read);
             }
             match result {
@@ -91,7 +102,10 @@ impl CsvRecords {
                     let reason = format!("the record has more than {MAX_COLUMNS} cells, which are not read");
                     return Err(self.malformed(reason));
                 }
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                // One more than may be: a record that has it is refused.
+                ReadRecordResult::OutputEndsFull => {
+                    self.ends.resize((self.ends.len() * 2).min(MAX_COLUMNS + 1), 0);
+                }
             }
         }
     }
@@ -109,7 +123,7 @@ impl CsvRecords {
             }
             let skip = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             let there = skip < input.len();
-            self.next_line += line_feeds(input.get(..skip).unwrap_or_default());
+            self.next_line += line_ends(input.get(..skip).unwrap_or_default(), &mut self.after_return);
             self.input.consume(skip);
             if there {
                 return Ok(true);
@@ -118,6 +132,14 @@ impl CsvRecords {
     }
 }
 
-fn line_feeds(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+/// How many lines end here: by a line feed, by a carriage return, or by both.
+fn line_ends(bytes: &[u8], after_return: &mut bool) -> u64 {
+    let Some(last) = bytes.last() else { return 0 };
+    let count = |byte: u8| bytes.iter().filter(|it| **it == byte).count();
+    let (feeds, returns) = (count(b'\n'), count(b'\r'));
+    let mut pairs = usize::from(std::mem::replace(after_return, *last == b'\r') && bytes.starts_with(b"\n"));
+    if returns > 0 {
+        pairs += memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) == Some(&b'\n')).count();
+    }
+    (feeds + returns - pairs) as u64
 }

@@ -36,6 +36,37 @@ fn the_last_line_may_end_or_not() {
 }
 
 #[test]
+fn lines_are_counted_however_they_end() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["a,b", "1,2", "\"x{}y\",3", "", "4,5", ""].join(end).replace("{}", end);
+        let lines: Vec<u64> = [2, 3, 6].into();
+        let expected = [
+            row(0, 0, lines[0], &["1", "2"]),
+            row(1, 0, lines[1], &[&format!("x{end}y"), "3"]),
+            row(2, 0, lines[2], &["4", "5"]),
+        ];
+        assert_eq!(rows(&[text.as_bytes()]), expected, "{end:?}");
+    }
+}
+
+#[test]
+fn columns_that_are_left_out_may_hold_anything() {
+    let files = Files::new(&[b"a,b,c\n1,caf\xe9,x\n2,\xff\xff,\xc3\xa9\n3,ok,\xff\n"]);
+    let source = files.source(Format::Csv, OnError::Skip);
+    let mut reader = source.open().unwrap();
+    reader.only(&[0, 2]);
+    let mut record = Record::default();
+    let mut found = Vec::new();
+    while reader.next(&mut record).unwrap() {
+        found.push((record.cell(0).text().into_owned(), record.cell(2).text().into_owned()));
+    }
+    assert_eq!(found, [("1".into(), "x".into()), ("2".into(), "é".into())]);
+    assert_eq!(reader.skipped(), 1, "what is looked at has to be text");
+    drop(reader);
+    assert!(error(&[b"a,b\n1,caf\xe9\n"]).contains("column \"b\" is not UTF-8 text (byte 4"));
+}
+
+#[test]
 fn a_byte_order_mark_is_dropped_in_every_part() {
     let part = b"\xef\xbb\xbf\"a\",b\n1,2\n";
     assert_eq!(rows(&[part, &gzip(part)]), [row(0, 0, 2, &["1", "2"]), row(1, 1, 2, &["1", "2"])]);

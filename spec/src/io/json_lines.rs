@@ -75,43 +75,48 @@ impl Lines {
     }
 }
 
-/// The names that occur in a part, added to `names` in the order in which they first do. Lines that are no objects are left
-/// to reading.
+/// The names that occur in a part, added to `names` in the order in which they first do. Lines that are no objects, or have a
+/// name twice, are bad rows and add none.
 pub(super) fn collect_names(input: Input, names: &mut Vec<String>) -> Result<(), PartError> {
     let mut lines = Lines::new(input);
     let mut known: HashMap<String, usize> =
         names.iter().enumerate().map(|(column, name)| (name.clone(), column)).collect();
+    let mut seen_in = vec![0; names.len()];
     while lines.read()? {
         let mut json = serde_json::Deserializer::from_slice(&lines.bytes);
-        let mut found = Vec::new();
-        // A name counts only when its line is an object.
-        let new = NewNames { known: &known, names, found: &mut found };
-        if json.deserialize_map(new).and_then(|()| json.end()).is_err() {
+        let mut found = HashMap::new();
+        let line =
+            LineNames { known: &known, names, seen_in: &mut seen_in, line: lines.line, found: &mut found };
+        if json.deserialize_map(line).and_then(|()| json.end()).is_err() {
             continue;
         }
-        for name in found {
-            if known.contains_key(&name) {
-                continue;
-            }
+        let mut found: Vec<(String, usize)> = found.into_iter().collect();
+        found.sort_unstable_by_key(|(_, position)| *position);
+        for (name, _) in found {
             if names.len() >= MAX_COLUMNS {
                 let reason = format!("there are more than {MAX_COLUMNS} different names, which are not read");
                 return Err(PartError::Format(reason));
             }
             known.insert(name.clone(), names.len());
             names.push(name);
+            seen_in.push(0);
         }
     }
     Ok(())
 }
 
 /// Gathers the names of an object that are not known yet.
-struct NewNames<'a> {
+struct LineNames<'a> {
     known: &'a HashMap<String, usize>,
     names: &'a [String],
-    found: &'a mut Vec<String>,
+    /// Per known name, the line in which it was last.
+    seen_in: &'a mut [u64],
+    line: u64,
+    /// New names, and where in the object they stand.
+    found: &'a mut HashMap<String, usize>,
 }
 
-impl<'de> Visitor<'de> for NewNames<'_> {
+impl<'de> Visitor<'de> for LineNames<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,8 +131,13 @@ impl<'de> Visitor<'de> for NewNames<'_> {
             if name.0.len() > MAX_NAME {
                 return Err(A::Error::custom("a name is too long"));
             }
-            if !expected && !self.known.contains_key(name.0.as_ref()) {
-                self.found.push(name.0.into_owned());
+            let column = if expected { Some(position) } else { self.known.get(name.0.as_ref()).copied() };
+            let before = match column.and_then(|column| self.seen_in.get_mut(column)) {
+                Some(seen_in) => std::mem::replace(seen_in, self.line) == self.line,
+                None => self.found.insert(name.0.into_owned(), position).is_some(),
+            };
+            if before {
+                return Err(A::Error::custom("a name is there twice"));
             }
             position += 1;
             map.next_value::<IgnoredAny>()?;

@@ -51,6 +51,16 @@ fn columns_are_all_names_over_all_parts() {
 }
 
 #[test]
+fn lines_that_are_bad_rows_add_no_columns() {
+    let bad = "{\"a\":1,\"new\":2,\"new\":3}\n{\"a\":1,\"a\":2,\"late\":3}\n[1]\n{\"broken\":1\n";
+    let files = Files::new(&[b"{\"b\":1,\"a\":2}\n", bad.as_bytes(), b"{\"c\":3,\"a\":4}\n"]);
+    let source = files.source(Format::Jsonl, OnError::Skip);
+    assert_eq!(source.open().unwrap().header(), ["b", "a", "c"]);
+    let (rows, skipped) = read(&source).unwrap();
+    assert_eq!((rows.len(), skipped), (2, 4));
+}
+
+#[test]
 fn known_columns_need_no_pass_and_let_no_other_in() {
     let files = Files::new(&[b"{\"b\":1}\n{\"z\":1,\"b\":3}\n{\"b\":4,\"a\":5}"]);
     let known =

@@ -17,6 +17,7 @@ mod parquet;
 mod parquet_pages;
 mod part;
 mod part_place;
+mod random_access;
 mod replace;
 mod rows_file;
 mod run_file;

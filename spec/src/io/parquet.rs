@@ -4,8 +4,6 @@
 //! file's footer claims is checked before anything of that size is read. The Arrow schema that writers put into the footer
 //! is not looked at: types are Parquet's own.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,9 +21,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataPushDecoder;
 
 use super::arrow_cells::ColumnCells;
-use super::fetch::RemoteObject;
 use super::parquet_pages::{PageFault, check_pages};
 use super::part::{MAX_CELL_BYTES, MAX_COLUMNS, Next, PartError, PartReader, too_large};
+use super::random_access::RandomAccess;
 use crate::record::Record;
 use crate::source::At;
 
@@ -33,76 +31,21 @@ use crate::source::At;
 const MAX_FOOTER: u64 = 64 << 20;
 /// The columns of a row group that are looked at may take this many bytes, packed or unpacked: they are in memory at once.
 const MAX_ROW_GROUP: u64 = 512 << 20;
-/// Rows that are decoded at a time.
+/// Rows that are decoded at a time, at most.
 const BATCH: usize = 256;
+/// The texts of a batch may take this many bytes: a dictionary of one long text makes as many of it as there are rows.
+const MAX_BATCH: u64 = 256 << 20;
 
-/// Bytes that can be read in any order.
-pub(super) trait RandomAccess: Send {
-    /// How many there are.
-    fn len(&self) -> u64;
-
-    /// Reads some of them; the range lies within.
-    fn read(&mut self, range: Range<u64>) -> Result<Bytes, PartError>;
+/// A column of a row group.
+struct Chunk {
+    /// Where it lies.
+    range: Range<u64>,
+    packing: Compression,
+    /// Whether its values are texts, of which many may share the same bytes in the file.
+    texts: bool,
+    /// What a value takes, missing ones too, where they all take the same.
+    fixed: u64,
 }
-
-/// A file, and how long it was when it was opened.
-pub(super) struct FileBytes {
-    file: File,
-    length: u64,
-}
-
-impl FileBytes {
-    pub(super) fn new(file: File) -> Result<Self, PartError> {
-        let length = file.metadata()?.len();
-        Ok(Self { file, length })
-    }
-}
-
-impl RandomAccess for FileBytes {
-    fn len(&self) -> u64 {
-        self.length
-    }
-
-    fn read(&mut self, range: Range<u64>) -> Result<Bytes, PartError> {
-        let length = range.end.saturating_sub(range.start);
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        self.file.seek(SeekFrom::Start(range.start))?;
-        Read::by_ref(&mut self.file).take(length).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 != length {
-            return Err(PartError::Bytes(
-                "became shorter while it was read: read it again when it is at rest".into(),
-            ));
-        }
-        Ok(bytes.into())
-    }
-}
-
-impl RandomAccess for RemoteObject {
-    fn len(&self) -> u64 {
-        RemoteObject::len(self)
-    }
-
-    fn read(&mut self, range: Range<u64>) -> Result<Bytes, PartError> {
-        Ok(RemoteObject::read(self, range)?)
-    }
-}
-
-impl RandomAccess for Bytes {
-    fn len(&self) -> u64 {
-        Bytes::len(self) as u64
-    }
-
-    fn read(&mut self, range: Range<u64>) -> Result<Bytes, PartError> {
-        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        match self.get(place(range.start)..place(range.end)) {
-            Some(bytes) => Ok(self.slice_ref(bytes)),
-            None => Err(PartError::Format("ends too early: fetch it again".into())),
-        }
-    }
-}
-
-/// Where a column of a row group lies, and how it is packed.
-type Chunk = (Range<u64>, Compression);
 
 /// An open part.
 pub(super) struct ParquetPart {
@@ -111,8 +54,9 @@ pub(super) struct ParquetPart {
     header: Vec<String>,
     /// Positions of the columns that are looked at, ascending.
     wanted: Vec<usize>,
-    /// Where those lie, over all row groups, in order.
-    chunks: Vec<Chunk>,
+    /// The row group that is decoded next.
+    group: usize,
+    /// Of the one that is decoded now.
     decoder: Option<ParquetPushDecoder>,
     /// The columns of the current batch, by position.
     batch: Vec<(usize, ColumnCells)>,
@@ -137,21 +81,13 @@ impl ParquetPart {
             metadata,
             header,
             wanted,
-            chunks: Vec::new(),
+            group: 0,
             decoder: None,
             batch: Vec::new(),
             batch_rows: 0,
             next_in_batch: 0,
             row: 0,
         })
-    }
-
-    fn start(&mut self) -> Result<ParquetPushDecoder, PartError> {
-        self.check_columns()?;
-        self.chunks = self.check_row_groups()?;
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.wanted.iter().copied());
-        let builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone());
-        guarded(|| builder.with_projection(mask).with_batch_size(BATCH).build())
     }
 
     fn check_columns(&self) -> Result<(), PartError> {
@@ -187,84 +123,104 @@ impl ParquetPart {
         Ok(())
     }
 
-    /// Checks sizes, and gives where the columns that are looked at lie, in order, and how they are packed.
-    fn check_row_groups(&self) -> Result<Vec<Chunk>, PartError> {
+    /// The columns of a row group that are looked at, in the order in which they lie. Their sizes are checked.
+    fn chunks(&self, number: usize) -> Result<Vec<Chunk>, PartError> {
         let mut chunks = Vec::new();
-        for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
-            let (mut packed, mut unpacked) = (0u64, 0u64);
-            // No column that is looked at is nested, so a leaf is a column.
-            for (root, column) in group.columns().iter().enumerate() {
-                let root = self.metadata.parquet_schema().get_column_root_idx(root);
-                if self.wanted.binary_search(&root).is_ok() {
-                    let (start, length) = guarded(|| Ok(column.byte_range()))?;
-                    chunks.push((start..start.saturating_add(length), column.compression()));
-                    packed =
-                        packed.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(u64::MAX));
-                    unpacked = unpacked
-                        .saturating_add(u64::try_from(column.uncompressed_size()).unwrap_or(u64::MAX));
-                }
+        let Some(group) = self.metadata.metadata().row_groups().get(number) else { return Ok(chunks) };
+        let (mut packed, mut unpacked) = (0u64, 0u64);
+        // No column that is looked at is nested, so a leaf is a column.
+        for (leaf, column) in group.columns().iter().enumerate() {
+            let root = self.metadata.parquet_schema().get_column_root_idx(leaf);
+            if self.wanted.binary_search(&root).is_err() {
+                continue;
             }
-            if packed.max(unpacked) > MAX_ROW_GROUP {
-                let reason = format!(
-                    "row group {number} has {} bytes, at most {MAX_ROW_GROUP} are read at once: write the file with \
-                     smaller row groups, or list columns in `exclude`",
-                    packed.max(unpacked)
-                );
-                return Err(PartError::Format(reason));
-            }
+            let (start, length) = guarded(|| Ok(column.byte_range()))?;
+            let fixed = match column.column_type() {
+                Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(column.column_descr().type_length()).unwrap_or(0),
+                _ => 0,
+            };
+            chunks.push(Chunk {
+                range: start..start.saturating_add(length),
+                packing: column.compression(),
+                texts: matches!(column.column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY),
+                fixed,
+            });
+            let size = |size: i64| u64::try_from(size).unwrap_or(u64::MAX);
+            packed = packed.saturating_add(size(column.compressed_size()));
+            unpacked = unpacked.saturating_add(size(column.uncompressed_size()));
+        }
+        if packed.max(unpacked) > MAX_ROW_GROUP {
+            let reason = format!(
+                "row group {number} has {} bytes, at most {MAX_ROW_GROUP} are read at once: write the file with \
+                 smaller row groups, or list columns in `exclude`",
+                packed.max(unpacked)
+            );
+            return Err(PartError::Format(reason));
         }
         // Where two columns lie in each other the decoder takes one out of the other, past the look at its pages.
-        chunks.retain(|(range, _)| !range.is_empty());
-        chunks.sort_unstable_by_key(|(range, _)| range.start);
-        if !chunks.is_sorted_by(|(a, _), (b, _)| a.end <= b.start) {
+        chunks.sort_unstable_by_key(|chunk| chunk.range.start);
+        let ranges: Vec<_> =
+            chunks.iter().map(|chunk| &chunk.range).filter(|range| !range.is_empty()).collect();
+        if !ranges.is_sorted_by(|a, b| a.end <= b.start) {
             return Err(PartError::Format("has columns within others: it is damaged, fetch it again".into()));
         }
         Ok(chunks)
     }
 
-    /// Looks at the pages of columns that are in memory together.
-    fn check_pages(&self, ranges: &[Range<u64>], data: &[Bytes]) -> Result<(), PartError> {
-        let mut budget = MAX_ROW_GROUP;
-        for (range, bytes) in ranges.iter().zip(data) {
-            let chunk = self.chunks.binary_search_by_key(&range.start, |(range, _)| range.start);
-            let chunk = chunk.ok().and_then(|index| self.chunks.get(index)).filter(|chunk| chunk.0 == *range);
-            let result = chunk.map_or(Err(PageFault::Form), |(_, packing)| {
-                check_pages(bytes, *packing, &mut budget, MAX_ROW_GROUP)
-            });
-            result.map_err(|fault| {
-                PartError::Format(match fault {
-                    PageFault::Form => {
-                        "is no Parquet file that can be read (its pages are not in order): is it whole?".into()
-                    }
-                    PageFault::TooLarge => format!(
-                        "has a row group that unpacks to more than {MAX_ROW_GROUP} bytes, or to more than it says: write \
-                         the file with smaller row groups, or list columns in `exclude`"
-                    ),
-                })
-            })?;
+    /// Looks at everything that the footer claims, before anything is read.
+    fn check(&self) -> Result<(), PartError> {
+        self.check_columns()?;
+        let groups = 0..self.metadata.metadata().num_row_groups();
+        groups.into_iter().try_for_each(|number| self.chunks(number).map(|_| ()))
+    }
+
+    /// Fetches a row group, looks at its pages, and has a decoder for it.
+    fn start(&mut self, number: usize) -> Result<ParquetPushDecoder, PartError> {
+        let chunks = self.chunks(number)?;
+        let ranges: Vec<Range<u64>> =
+            chunks.iter().map(|chunk| chunk.range.clone()).filter(|range| !range.is_empty()).collect();
+        let data = fetch(self.bytes.as_mut(), &ranges, MAX_ROW_GROUP)?;
+        let rows = rows_at_a_time(&chunks, &data)?;
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.wanted.iter().copied());
+        let builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone());
+        guarded(|| {
+            let builder = builder.with_row_groups(vec![number]).with_projection(mask).with_batch_size(rows);
+            let mut decoder = builder.build()?;
+            decoder.push_ranges(ranges, data)?;
+            Ok(decoder)
+        })
+    }
+
+    /// The next rows of the row group that is decoded; `None` at its end.
+    fn decode_group(&mut self) -> Result<Option<RecordBatch>, PartError> {
+        let Some(decoder) = &mut self.decoder else { return Ok(None) };
+        loop {
+            return match guarded(|| decoder.try_decode())? {
+                DecodeResult::Data(batch) if batch.num_rows() == 0 => continue,
+                DecodeResult::Data(batch) => Ok(Some(batch)),
+                DecodeResult::Finished => Ok(None),
+                // It has all of its columns.
+                DecodeResult::NeedsData(_) => Err(disordered()),
+            };
         }
-        Ok(())
     }
 
     /// Decodes the next batch; `false` at the end.
     fn decode(&mut self) -> Result<bool, PartError> {
-        let mut decoder = match self.decoder.take() {
-            Some(decoder) => decoder,
-            None => self.start()?,
-        };
-        let batch: RecordBatch = loop {
-            match guarded(|| decoder.try_decode())? {
-                DecodeResult::Data(batch) if batch.num_rows() == 0 => {}
-                DecodeResult::Data(batch) => break batch,
-                DecodeResult::Finished => return Ok(false),
-                DecodeResult::NeedsData(ranges) => {
-                    let data = fetch(self.bytes.as_mut(), &ranges, MAX_ROW_GROUP)?;
-                    self.check_pages(&ranges, &data)?;
-                    guarded(|| decoder.push_ranges(ranges, data))?;
-                }
+        let batch = loop {
+            if let Some(batch) = self.decode_group()? {
+                break batch;
             }
+            self.decoder = None;
+            if self.group == 0 {
+                self.check()?;
+            }
+            if self.group >= self.metadata.metadata().num_row_groups() {
+                return Ok(false);
+            }
+            self.decoder = Some(self.start(self.group)?);
+            self.group += 1;
         };
-        self.decoder = Some(decoder);
         self.batch.clear();
         for (position, column) in self.wanted.iter().zip(batch.columns()) {
             let name = self.header.get(*position).map_or("", String::as_str);
@@ -312,6 +268,36 @@ impl PartReader for ParquetPart {
         }
         Ok(Next::Record(At::Row(self.row)))
     }
+}
+
+/// Checks the pages of columns that are in memory together, and says how many rows may be decoded at a time: each row may have the
+/// longest text of its column, which stands in the file once.
+fn rows_at_a_time(chunks: &[Chunk], data: &[Bytes]) -> Result<usize, PartError> {
+    let mut budget = MAX_ROW_GROUP;
+    let mut row = chunks.iter().fold(0u64, |sum, chunk| sum.saturating_add(chunk.fixed));
+    for (chunk, bytes) in chunks.iter().filter(|chunk| !chunk.range.is_empty()).zip(data) {
+        match check_pages(bytes, chunk.packing, &mut budget, MAX_ROW_GROUP) {
+            Ok(shared) if chunk.texts => row = row.saturating_add(shared),
+            Ok(_) => {}
+            Err(PageFault::Form) => return Err(disordered()),
+            Err(PageFault::TooLarge) => {
+                return Err(PartError::Format(format!(
+                    "has a row group that unpacks to more than {MAX_ROW_GROUP} bytes, or to more than it says: write \
+                     the file with smaller row groups, or list columns in `exclude`"
+                )));
+            }
+        }
+    }
+    if row > MAX_ROW_GROUP {
+        return Err(PartError::Format(format!(
+            "may have rows of more than {MAX_ROW_GROUP} bytes, which are not read: list columns in `exclude`"
+        )));
+    }
+    Ok(usize::try_from(MAX_BATCH / row.max(1)).unwrap_or(BATCH).clamp(1, BATCH))
+}
+
+fn disordered() -> PartError {
+    PartError::Format("is no Parquet file that can be read (its pages are not in order): is it whole?".into())
 }
 
 fn read_footer(bytes: &mut dyn RandomAccess) -> Result<ArrowReaderMetadata, PartError> {

@@ -16,6 +16,10 @@ const LZ4_RATIO: u64 = 255;
 const SNAPPY_RATIO: u64 = 32;
 /// How LZ4 frames begin, those that are passed over too (after their first byte).
 const LZ4_FRAMES: [[u8; 3]; 2] = [[0x22, 0x4d, 0x18], [0x2a, 0x4d, 0x18]];
+/// The type of a dictionary's page.
+const DICTIONARY: i64 = 2;
+/// The encoding in which a value says how much of the one before it begins with.
+const DELTA_BYTE_ARRAY: i64 = 7;
 /// Structs within structs.
 const DEPTH: u32 = 8;
 
@@ -29,14 +33,16 @@ pub(super) enum PageFault {
 }
 
 /// Checks all pages of a column that lies in `chunk`: unpacked they may take what is left of `budget`, and none takes more than
-/// it says, but for one page of at most `spare` bytes (the decoder gives up on it).
+/// it says, but for one page of at most `spare` bytes (the decoder gives up on it). Gives the most bytes that a page has of
+/// which every value may be made again: a dictionary's, or those of values that begin as the one before does.
 pub(super) fn check_pages(
     chunk: &[u8],
     packing: Compression,
     budget: &mut u64,
     spare: u64,
-) -> Result<(), PageFault> {
+) -> Result<u64, PageFault> {
     let mut rest = Bytes(chunk);
+    let mut shared = 0;
     while !rest.0.is_empty() {
         let mut header = Header::default();
         rest.fields(DEPTH, &mut |path, value| header.take(path, value)).ok_or(PageFault::Form)?;
@@ -44,6 +50,9 @@ pub(super) fn check_pages(
         let body = rest.take(packed).ok_or(PageFault::Form)?;
         *budget = budget.checked_sub(unpacked).ok_or(PageFault::TooLarge)?;
         // In pages of the second version the levels stand in front, not packed.
+        if header.shares {
+            shared = shared.max(unpacked);
+        }
         let levels = usize::try_from(header.levels).map_err(|_| PageFault::Form)?;
         let body = body.get(levels..).ok_or(PageFault::Form)?;
         let unpacked = unpacked.saturating_sub(header.levels);
@@ -71,7 +80,7 @@ pub(super) fn check_pages(
             return Err(PageFault::TooLarge);
         }
     }
-    Ok(())
+    Ok(shared)
 }
 
 fn gives_no_more(body: &[u8], bytes: u64) -> bool {
@@ -83,6 +92,8 @@ fn gives_no_more(body: &[u8], bytes: u64) -> bool {
 /// What is looked at of a page's header.
 #[derive(Default)]
 struct Header {
+    /// Whether bytes of it may be in many values.
+    shares: bool,
     unpacked: Option<u64>,
     packed: Option<u64>,
     /// Of both kinds, in pages of the second version.
@@ -94,6 +105,9 @@ impl Header {
     fn take(&mut self, path: (u8, u8), value: i64) -> Option<()> {
         let size = || u64::try_from(value).ok().filter(|size| *size <= i32::MAX as u64);
         match path {
+            (0, 1) => self.shares |= value == DICTIONARY,
+            // Of a page of the first version, and of the second.
+            (5, 2) | (8, 4) => self.shares |= value == DELTA_BYTE_ARRAY,
             (0, 2) => self.unpacked = Some(size()?),
             (0, 3) => self.packed = Some(size()?),
             (8, 5 | 6) => self.levels += size()?,
@@ -193,7 +207,7 @@ mod tests {
 
     fn check(chunk: &[u8], packing: Compression, spare: u64) -> Result<u64, PageFault> {
         let mut budget = 10_000;
-        check_pages(chunk, packing, &mut budget, spare).map(|()| budget)
+        check_pages(chunk, packing, &mut budget, spare).map(|_| budget)
     }
 
     #[test]
@@ -215,6 +229,27 @@ mod tests {
             "no packing can"
         );
         assert_eq!(check(&page(9_000, b"abcd"), Compression::LZ4_RAW, 0), Err(PageFault::Form));
+    }
+
+    #[test]
+    fn what_may_be_in_many_values_is_told() {
+        let v2 = |encoding: u8| {
+            let mut bytes = page(120, b"abcd");
+            let at = bytes.windows(6).position(|it| it == [0x15, 8, 0x15, 0, 0x15, 8]).unwrap();
+            bytes[at + 7] = 2 * encoding;
+            bytes
+        };
+        let shared = |chunk: &[u8]| check_pages(chunk, Compression::SNAPPY, &mut 10_000, 0);
+        assert_eq!(shared(&v2(0)), Ok(0));
+        assert_eq!(shared(&v2(7)), Ok(120));
+        // A dictionary, and a page of the first version that has texts by their beginnings.
+        let dictionary =
+            [&[0x15, 4, 0x15][..], &number(90), &[0x15, 8, 0x4c, 0x15, 2, 0, 0], b"abcd"].concat();
+        let delta =
+            [&[0x15, 0, 0x15][..], &number(91), &[0x15, 8, 0x2c, 0x15, 2, 0x15, 14, 0, 0], b"abcd"].concat();
+        assert_eq!(shared(&dictionary), Ok(90));
+        assert_eq!(shared(&delta), Ok(91));
+        assert_eq!(shared(&[v2(0), dictionary, delta].concat()), Ok(91));
     }
 
     #[test]

@@ -5,28 +5,32 @@ use std::sync::Arc;
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array,
-    Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, UInt8Array,
-    UInt64Array,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray,
+    Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
+    UInt8Array, UInt64Array,
 };
+use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::{BATCH, MAX_CELL_BYTES, ParquetPart, PartReader};
 use crate::io::testing::{Files, Row, gzip, read, row, zst};
 use crate::record::{RawCell, Record};
 use crate::run::{Format, OnError};
 use crate::source::RecordSource;
 
 fn written(columns: Vec<(&str, ArrayRef)>, compression: Compression, group: usize) -> Vec<u8> {
+    let properties =
+        WriterProperties::builder().set_compression(compression).set_max_row_group_row_count(Some(group));
+    written_with(columns, properties.build())
+}
+
+fn written_with(columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, column)| (name, column, true)),
     )
     .unwrap();
-    let properties = WriterProperties::builder()
-        .set_compression(compression)
-        .set_max_row_group_row_count(Some(group))
-        .build();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
@@ -185,4 +189,40 @@ fn no_flipped_bit_makes_it_fail_in_another_way() {
             let _ = read(&Files::new(&[&bytes]).source(Format::Parquet, OnError::Refuse));
         }
     }
+}
+
+/// The rows of the first batch, and how long the first column's last text in it is.
+fn first_batch(bytes: Vec<u8>) -> (usize, usize) {
+    let mut part = ParquetPart::open(Box::new(Bytes::from(bytes))).unwrap();
+    let mut record = Record::default();
+    part.next(&mut record).unwrap();
+    let rows = part.batch_rows;
+    for _ in 1..rows {
+        part.next(&mut record).unwrap();
+    }
+    (rows, record.cell(0).text().len())
+}
+
+#[test]
+fn texts_that_stand_in_the_file_once_are_not_all_in_memory_at_once() {
+    let long = StringArray::from(vec!["x".repeat(1_000_000)]);
+    let keys = Int32Array::from(vec![0; 100]);
+    let column: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(long)));
+    let properties = WriterProperties::builder().set_dictionary_page_size_limit(1 << 22);
+    let columns = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| (name, column.clone()));
+    let bytes = written_with(columns.into(), properties.build());
+    assert!(bytes.len() < 20_000_000);
+    assert_eq!(first_batch(bytes), (33, 1_000_000), "eight columns of a million bytes, 256 MiB a batch");
+
+    assert_eq!(first_batch(written(simple(), Compression::SNAPPY, 100)).0, 3);
+    let many: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1_000_000));
+    assert_eq!(first_batch(written(vec![("a", many)], Compression::UNCOMPRESSED, 1_000_000)).0, BATCH);
+
+    // Missing values of a fixed length take it all the same.
+    let missing = || Arc::new(FixedSizeBinaryArray::new_null(MAX_CELL_BYTES as i32, 4)) as ArrayRef;
+    let names: Vec<String> = (0..600).map(|column| format!("c{column}")).collect();
+    let wide: Vec<(&str, ArrayRef)> = names.iter().map(|name| (name.as_str(), missing())).collect();
+    assert_eq!(first_batch(written(wide[..64].to_vec(), Compression::SNAPPY, 100)), (4, 0));
+    let text = error(&written(wide, Compression::SNAPPY, 100));
+    assert!(text.contains("may have rows of more than") && text.contains("`exclude`"), "{text}");
 }

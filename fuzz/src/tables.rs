@@ -124,8 +124,7 @@ fn read(source: &TableSource, only: Option<&[usize]>) -> Pass {
             spec::At::Line(line) => line,
             spec::At::Row(row) => row,
         };
-        // Records that a lone carriage return ends share their line.
-        assert!(place <= (record.place.part, at), "{place:?} comes before {:?}", record.place);
+        assert!(place < (record.place.part, at), "{place:?} comes before {:?}", record.place);
         place = (record.place.part, at);
         let cells = record.cells().map(told).collect();
         pass.records.push((record.ordinal, format!("{:?}", record.place), cells));

@@ -34,11 +34,11 @@ pub(crate) enum Command {
     Coordinate(CoordinateArgs),
     /// Volunteer: find a run, check its router, train its units, report literals.
     Join(JoinArgs),
-    /// Predict the rows of a CSV file, one line of JSON each.
+    /// Predict the rows of a table, one line of JSON each.
     Predict(PredictArgs),
-    /// Measure a model on the rows of a CSV file.
+    /// Measure a model on the rows of a table.
     Evaluate(EvaluateArgs),
-    /// Add to the rows of a CSV file the path of each, for readers of models that know nothing of routers.
+    /// Add to the rows of a table the path of each, for readers of models that know nothing of routers.
     Route(RouteArgs),
     /// Say why a model predicts rows as it does: the way to each bucket, and the training rows that vote.
     Audit(AuditArgs),
@@ -163,7 +163,8 @@ pub(crate) struct RouteArgs {
     /// A model that carries its router, plain or .gz, or a manifest.
     #[arg(value_name = "MODEL|MANIFEST")]
     pub(crate) router: PathBuf,
-    /// The rows: CSV with a header, plain or .gz. The target need not be there.
+    /// The rows: CSV with a header, JSON lines (.jsonl, .ndjson) or Parquet (.parquet), plain, .gz or .zst. The target need not be
+    /// there.
     #[arg(value_name = "CSV")]
     pub(crate) csv: PathBuf,
     /// Where to write them (default: standard output); packed if the name ends in .gz.
@@ -283,7 +284,7 @@ pub(crate) struct PredictArgs {
     /// The model.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// The rows: CSV with a header, plain or .gz.
+    /// The rows: CSV with a header, JSON lines (.jsonl, .ndjson) or Parquet (.parquet), plain, .gz or .zst.
     #[arg(value_name = "CSV")]
     pub(crate) csv: PathBuf,
     /// How to print: a JSON object a line, or CSV.
@@ -302,7 +303,7 @@ pub(crate) struct EvaluateArgs {
     /// The model.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// The rows with their target: CSV with a header, plain or .gz.
+    /// The rows with their target: CSV with a header, JSON lines (.jsonl, .ndjson) or Parquet (.parquet), plain, .gz or .zst.
     #[arg(value_name = "CSV")]
     pub(crate) csv: PathBuf,
     /// Only the rows that this run file or manifest holds out.
@@ -346,13 +347,13 @@ pub(crate) struct AuditArgs {
     /// The model.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// The rows: CSV with a header, plain or .gz.
+    /// The rows: CSV with a header, JSON lines (.jsonl, .ndjson) or Parquet (.parquet), plain, .gz or .zst.
     #[arg(value_name = "CSV", required_unless_present = "row", conflicts_with = "row")]
     pub(crate) csv: Option<PathBuf>,
     /// One row instead, as a JSON object: values by column. What is null or not there is missing.
     #[arg(long, value_name = "JSON")]
     pub(crate) row: Option<String>,
-    /// Which rows of the CSV file, from 0: A, or A..B without B.
+    /// Which rows of the table, from 0: A, or A..B without B.
     #[arg(long, value_name = "A..B", conflicts_with = "row")]
     pub(crate) rows: Option<RowRange>,
     /// Rules shown per layer, the strongest first (default: 5; with --json all).
@@ -387,7 +388,7 @@ pub(crate) struct CertifyArgs {
     /// The model, plain or .gz.
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// The rows it was trained on: the CSV files of the source in order, plain or .gz. Without any, a model is checked
+    /// The rows it was trained on: the files of the source in order. Without any, a model is checked
     /// against the rows it carries.
     #[arg(value_name = "DATA")]
     pub(crate) data: Vec<PathBuf>,

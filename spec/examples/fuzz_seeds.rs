@@ -71,6 +71,11 @@ fn parquet() {
     seed("parquet_rows", "dictionary_snappy", b"p", &written(simple(), Compression::SNAPPY, 2, true));
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap());
     seed("parquet_rows", "groups_zstd", b"9", &written(simple(), zstd, 1, false));
+    // One text in the file, five hundred in memory.
+    let long: ArrayRef = Arc::new(StringArray::from(vec!["a long text, and long ".repeat(90).as_str(); 500]));
+    let classes: ArrayRef = Arc::new(Int32Array::from_iter_values((0..500).map(|row| row % 2)));
+    let columns = vec![("t", long), ("y", classes)];
+    seed("parquet_rows", "dictionary_long", b"8", &written(columns, Compression::SNAPPY, 1000, true));
     let kinds: Vec<(&str, ArrayRef)> = vec![
         ("bool", Arc::new(BooleanArray::from(vec![Some(true), None]))),
         ("long", Arc::new(Int64Array::from(vec![i64::MIN, 4]))),

@@ -95,7 +95,7 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
         ))
         .into());
     }
-    let files = sources_of(&manifest, args);
+    let files = sources_of(&manifest, args)?;
     let given = !files.is_empty();
     let source = source_of(&manifest, files, false);
     let source = source.map(|source| source as Arc<dyn RecordSource>).map_err(|error| error.to_string());
@@ -108,18 +108,31 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
     Ok(RunFiles { manifest: Arc::new(manifest), delegation, source, folder })
 }
 
-/// Of the files that were given with `--source`, those of this run: with several manifests they are told apart by their
+/// Of the places that were given with `--source`, those of this run: with several manifests they are told apart by their
 /// names.
-fn sources_of(manifest: &Manifest, args: &CoordinateArgs) -> Vec<String> {
+fn sources_of(manifest: &Manifest, args: &CoordinateArgs) -> Result<Vec<String>> {
     if args.manifests.len() == 1 {
-        return args.source.clone();
+        return Ok(args.source.clone());
     }
     let named = |part: &String| {
         args.source
             .iter()
             .find(|place| place.rsplit(['/', '\\']).next() == Some(part.as_str()) || *place == part)
     };
-    manifest.body().source.locations.iter().map_while(named).cloned().collect()
+    let parts = &manifest.body().source.locations;
+    let found: Vec<String> = parts.iter().filter_map(named).cloned().collect();
+    match parts.iter().find(|part| named(part).is_none()) {
+        Some(missing) if !found.is_empty() => Err(Usage(format!(
+            "{}: --source names {} of its {} parts, but not {:?}: with several manifests, give --source for every part of such a \
+             run (an address as it stands in the manifest)",
+            manifest.title(),
+            found.len(),
+            parts.len(),
+            missing.split('?').next().unwrap_or_default(),
+        ))
+        .into()),
+        _ => Ok(found),
+    }
 }
 
 /// How long leases last here.

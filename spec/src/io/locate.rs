@@ -276,6 +276,7 @@ mod tests {
             open.of_manifest(&manifest(&["https://example.org/a.csv?x=1", "b.csv"]), &schema()).unwrap();
         assert_eq!(mixed.places(), ["https://example.org/a.csv?x=1", "b.csv"]);
         assert_eq!(mixed.location(0), "https://example.org/a.csv?..");
+        assert!(!format!("{mixed:?}").contains("x=1"), "{mixed:?}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::unpack::{self, Input, Packed, Packing};
 use crate::run::Format;
 
 /// A place that has a part.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum PartPlace {
     /// A file of this machine.
     File(PathBuf),
@@ -29,6 +29,12 @@ pub(super) enum PartPlace {
     Remote { text: String, address: Address, fetcher: Fetcher },
     /// Nowhere: it is made up.
     MadeUp { text: String, settings: Synthetic },
+}
+
+impl fmt::Debug for PartPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PartPlace({self})")
+    }
 }
 
 impl fmt::Display for PartPlace {

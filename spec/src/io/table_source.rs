@@ -28,7 +28,7 @@ pub struct TableSource {
     on_error: OnError,
     of_run: bool,
     limits: SourceLimits,
-    /// The columns that JSON lines have, where they are known before anything is read.
+    /// The columns of the table, where they are known before anything is read: all that JSON lines may have.
     known: Option<Vec<String>>,
     found: OnceLock<Vec<String>>,
 }
@@ -158,10 +158,55 @@ impl TableSource {
         opened.map_err(|error| described(error, found.to_string()))
     }
 
-    /// Opens a part at the first of its places that answers.
-    fn open_part(&self, part: usize) -> Result<(usize, Box<dyn PartReader>), SourceError> {
+    /// Opens a part at the first of its places that answers with the columns of the first part, or with those that are known.
+    fn open_part(
+        &self,
+        part: usize,
+        first: Option<&[String]>,
+    ) -> Result<(usize, Box<dyn PartReader>), SourceError> {
         let columns = self.columns()?;
-        self.try_places(part, &mut |place| place.open(self.format, &self.limits, columns))
+        let opened = self.try_places(part, &mut |place| {
+            let reader = place.open(self.format, &self.limits, columns)?;
+            match first {
+                Some(first) => self.same_header(reader.header(), first)?,
+                None => self.has_known(part, reader.header())?,
+            }
+            Ok(reader)
+        });
+        if opened.is_err() && first.is_none() {
+            // What is missing is told better by who looks for it.
+            return self.try_places(part, &mut |place| place.open(self.format, &self.limits, columns));
+        }
+        opened
+    }
+
+    fn same_header(&self, names: &[String], header: &[String]) -> Result<(), PartError> {
+        if names == header {
+            return Ok(());
+        }
+        let first = self.location(0);
+        let differs = header.iter().zip(names).position(|(a, b)| a != b);
+        let reason = match differs {
+            Some(at) => format!(
+                "column {} is {:?} here and {:?} in {first}",
+                at + 1,
+                names.get(at).map_or("", String::as_str),
+                header.get(at).map_or("", String::as_str),
+            ),
+            None => format!("it has {} columns, {first} has {}", names.len(), header.len()),
+        };
+        let reason = format!("its columns are not those of the first part: {reason}; make them equal");
+        Err(PartError::Format(reason))
+    }
+
+    /// Of several places, one that sends another table than was published is passed over.
+    fn has_known(&self, part: usize, names: &[String]) -> Result<(), PartError> {
+        let several = self.parts.get(part).is_some_and(|places| places.len() > 1);
+        let known = self.known.iter().flatten().filter(|_| several);
+        match known.into_iter().find(|name| !names.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(PartError::Format(format!("has no column {name:?}: it is another table"))),
+        }
     }
 }
 
@@ -193,7 +238,7 @@ fn also(before: SourceError, then: &SourceError) -> SourceError {
 
 impl RecordSource for TableSource {
     fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError> {
-        let (place, reader) = self.open_part(0)?;
+        let (place, reader) = self.open_part(0, None)?;
         let header = reader.header().to_vec();
         let open = OpenPart { index: 0, place, reader, given: 0, seen: self.seen(0) };
         Ok(Box::new(TableReader {
@@ -399,8 +444,10 @@ impl TableReader<'_> {
         if let Some(only) = &self.only {
             reader.only(only);
         }
+        self.source
+            .same_header(reader.header(), &self.header)
+            .map_err(|error| described(error, location()))?;
         let mut opened = OpenPart { index: part.index, place, reader, given: 0, seen: Some(Box::default()) };
-        self.same_header(&opened)?;
         while opened.given < part.given {
             let next = opened.reader.next(record).map_err(|error| described(error, location()))?;
             if next == Next::End {
@@ -419,35 +466,11 @@ impl TableReader<'_> {
     }
 
     fn next_part(&self, index: usize) -> Result<OpenPart, SourceError> {
-        let (place, mut reader) = self.source.open_part(index)?;
+        let (place, mut reader) = self.source.open_part(index, Some(&self.header))?;
         if let Some(only) = &self.only {
             reader.only(only);
         }
-        let opened = OpenPart { index, place, reader, given: 0, seen: self.source.seen(index) };
-        self.same_header(&opened)?;
-        Ok(opened)
-    }
-
-    fn same_header(&self, part: &OpenPart) -> Result<(), SourceError> {
-        let (names, header) = (part.reader.header(), &self.header);
-        if names == header {
-            return Ok(());
-        }
-        let first = self.source.location(0);
-        let differs = header.iter().zip(names).position(|(a, b)| a != b);
-        let reason = match differs {
-            Some(at) => format!(
-                "column {} is {:?} here and {:?} in {first}",
-                at + 1,
-                names.get(at).map_or("", String::as_str),
-                header.get(at).map_or("", String::as_str),
-            ),
-            None => format!("it has {} columns, {first} has {}", names.len(), header.len()),
-        };
-        Err(SourceError::Unreadable {
-            location: self.source.location(part.index),
-            reason: format!("its columns are not those of the first part: {reason}; make them equal"),
-        })
+        Ok(OpenPart { index, place, reader, given: 0, seen: self.source.seen(index) })
     }
 }
 

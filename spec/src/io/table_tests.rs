@@ -53,6 +53,24 @@ fn a_part_that_breaks_off_goes_on_at_its_next_place() {
 }
 
 #[test]
+fn a_place_that_sends_another_table_is_passed_over() {
+    let page = b"\xef\xbb\xbf\n<!DOCTYPE html><html>\n<p>gone, sorry\n";
+    let files = Files::new(&[page, b"y,z\n7,8\n", b"a,b\n1,2\n", b"a,b\n3,4\n"]);
+    let [page, other, good, more] = files.paths.as_slice() else { panic!() };
+    let known = |parts: &[&[&PathBuf]]| places(parts).with_known_columns(vec!["b".into(), "a".into()]);
+    let rows = [row(0, 0, 2, &["1", "2"]), row(1, 1, 2, &["3", "4"])];
+    assert_eq!(read(&known(&[&[page, other, good], &[other, more]])).unwrap().0, rows);
+    // Whoever publishes knows no columns yet, but those of the first part.
+    assert_eq!(read(&places(&[&[page, good], &[page, other, more]])).unwrap().0, rows);
+    let error = |source: TableSource| read(&source).unwrap_err().to_string();
+    assert!(error(places(&[&[page]])).contains("is a web page and no table"));
+    let both = error(known(&[&[good], &[other, page]]));
+    assert!(both.contains("its columns are not those") && both.contains("is a web page"), "{both}");
+    // Where no place has them, the first that answers is looked at, and what is missing is told there.
+    assert_eq!(known(&[&[page, other]]).open().unwrap().header(), ["y", "z"]);
+}
+
+#[test]
 fn malformed_rows_are_not_looked_for_elsewhere() {
     let files = Files::new(&[b"a\n1\n2,3\n", b"a\n1\n2\n"]);
     let [bad, good] = files.paths.as_slice() else { panic!() };

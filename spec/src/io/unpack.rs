@@ -56,6 +56,13 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
         (&[0xff, 0xfe], "is UTF-16 text: write it as UTF-8"),
         (&[0xfe, 0xff], "is UTF-16 text: write it as UTF-8"),
     ];
+    // What a server sends in place of a file, or of its address a person has copied.
+    const PAGES: [&[u8]; 2] = [b"<!doctype html", b"<html"];
+    let text = start.strip_prefix(&BOM).unwrap_or(start).trim_ascii_start();
+    let page = |begin: &&[u8]| text.get(..begin.len()).is_some_and(|it| it.eq_ignore_ascii_case(begin));
+    if PAGES.iter().any(page) {
+        return Some("is a web page and no table: name the address of the file itself");
+    }
     KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind)
 }
 
@@ -85,7 +92,7 @@ pub(super) fn unpack(packed: Packed, limits: &SourceLimits) -> io::Result<Packed
 pub(super) fn text(packed: Packed, limits: &SourceLimits) -> io::Result<Result<Input, &'static str>> {
     let mut inner = unpack(packed, limits)?;
     let mut start = Vec::new();
-    Read::by_ref(&mut inner).take(8).read_to_end(&mut start)?;
+    Read::by_ref(&mut inner).take(64).read_to_end(&mut start)?;
     if let Some(kind) = foreign(&start) {
         return Ok(Err(kind));
     }

@@ -160,18 +160,13 @@ fn public_address(text: &str) -> Result<(), String> {
 /// Keys of signed addresses and of tokens.
 fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let known = [
-        "sig",
-        "signature",
-        "token",
-        "access_token",
-        "api_key",
-        "apikey",
-        "key",
-        "password",
-        "awsaccesskeyid",
-    ];
-    key.starts_with("x-amz-") || key.starts_with("x-goog-") || known.contains(&key.as_str())
+    let begins = ["x-amz-", "x-goog-", "x-oss-", "x-cos-"];
+    let whole = ["sig", "key", "auth", "sas", "pwd", "apikey", "awsaccesskeyid", "ossaccesskeyid"];
+    let within =
+        ["signature", "token", "secret", "password", "credential", "api_key", "api-key", "authorization"];
+    begins.iter().any(|begin| key.starts_with(begin))
+        || whole.contains(&key.as_str())
+        || within.iter().any(|part| key.contains(part))
 }
 
 fn target(section: &Section<'_, '_>) -> Result<String, RunFileError> {

@@ -198,6 +198,8 @@ fn locations_are_files_or_addresses() {
         ("[\"ftp://example.org/a.csv\"]", "holds a ftp address: https://, http:// and s3:// are read"),
         ("[\"https://me:secret@example.org/a.csv\"]", "user name or password"),
         ("[\"https://x.org/a?X-Amz-Signature=12\"]", "gives access to whoever has it"),
+        ("[\"https://x.org/a?x=1&client_secret=12\"]", "\"client_secret\" in it, which gives access"),
+        ("[\"https://x.org/a?OSSAccessKeyId=12\"]", "gives access to whoever has it"),
         ("[\"https://x.org/a?download=1&token=12\"]", "holds an address with \"token\" in it"),
         ("[\"synthetic://mixed\"]", "format = \"synthetic\" and synthetic:// addresses belong together"),
         ("[\"data/\"]", "is a folder"),

@@ -103,7 +103,7 @@ pub enum FetchError {
     },
     /// Only whole objects are to be had.
     #[error(
-        "the server sends no parts of a file, which this format needs: download it, or use another mirror"
+        "the server sends no parts of a file, or none that are sure to be of one, which this format needs: download it, or use another mirror"
     )]
     NoRanges,
     /// Bytes beyond the end were asked for.

@@ -94,6 +94,10 @@ async fn find_out(link: &Link) -> Result<Known, Failure> {
     if length > limit {
         return Err(Failure::last(FetchError::TooLarge { limit }));
     }
+    // Ranges that nothing says to be of one object could be of two.
+    if validator.is_none() && length > 0 {
+        return Err(Failure::last(FetchError::NoRanges));
+    }
     Ok(Known { length, validator })
 }
 
@@ -118,7 +122,7 @@ async fn get(link: &Link, known: &Known, start: u64, end: u64, bytes: &mut Bytes
     if part.total != Some(known.length) || compared == Compared::Different {
         return changed;
     }
-    if compared == Compared::Unknown && !known.validator.is_none() {
+    if compared == Compared::Unknown {
         return Err(Failure::again(FetchError::answer("a part that does not say which state it is of")));
     }
     if part.start != start || part.end > end {

@@ -83,11 +83,13 @@ impl Transfer {
 
     /// One try, to the end of the object.
     async fn attempt(&mut self, whole: bool) -> Result<(), Stop> {
-        let resume = self.handed > 0 && !whole;
         let mut wanted = Wanted::default();
-        if resume {
+        // An object that nothing tells from a later one of the same length is read from its beginning, and compared.
+        if let Some(first) = self.first.as_ref().filter(|it| !whole && !it.validator.is_none())
+            && self.handed > 0
+        {
             wanted.range = Some((self.handed, None));
-            wanted.if_range = self.first.as_ref().and_then(|it| it.validator.for_if_range()).map(Into::into);
+            wanted.if_range = first.validator.for_if_range().map(Into::into);
         }
         let mut answer = self.link.ask(&wanted).await?;
         // Where the answer begins, and where it has to end.
@@ -171,12 +173,12 @@ impl Transfer {
         match first.validator.compare(validator) {
             _ if other_length => return Err(Failure::last(FetchError::Changed)),
             Compared::Different => return Err(Failure::last(FetchError::Changed)),
-            Compared::Unknown if !first.validator.is_none() => {
+            Compared::Unknown => {
                 return Err(Failure::whole(FetchError::answer(
                     "a part that does not say which state it is of",
                 )));
             }
-            Compared::Same | Compared::Unknown => {}
+            Compared::Same => {}
         }
         first.total = first.total.or(total);
         Ok(())

@@ -165,15 +165,16 @@ impl TableSource {
         first: Option<&[String]>,
     ) -> Result<(usize, Box<dyn PartReader>), SourceError> {
         let columns = self.columns()?;
+        let mut another = false;
         let opened = self.try_places(part, &mut |place| {
             let reader = place.open(self.format, &self.limits, columns)?;
             match first {
                 Some(first) => self.same_header(reader.header(), first)?,
-                None => self.has_known(part, reader.header())?,
+                None => self.has_known(part, reader.header()).inspect_err(|_| another = true)?,
             }
             Ok(reader)
         });
-        if opened.is_err() && first.is_none() {
+        if opened.is_err() && another {
             // What is missing is told better by who looks for it.
             return self.try_places(part, &mut |place| place.open(self.format, &self.limits, columns));
         }

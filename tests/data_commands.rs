@@ -180,6 +180,14 @@ fn a_source_is_verified_or_every_difference_is_named() {
         assert!(found["source"].as_str().unwrap().contains("zebra.csv, line 10"), "{found}");
         assert_eq!(found["shards"], Value::Null);
 
+        // One that goes on for much longer than was signed, with the same rows.
+        let (header, rows) = data.split_once('\n').unwrap();
+        let longer = format!("{header}\n{}", format!("{}\n", rows.trim_end()).repeat(170));
+        fs::write(run.path("longer.csv"), longer).unwrap();
+        let found = json(&verify(3, &["--source", "longer.csv"]).0);
+        let says = found["source"].as_str().unwrap();
+        assert!(says.contains("more than 66336 rows"), "{found}");
+
         // What can't be read says nothing of the run.
         let (_, error) = verify(1, &["--source", "missing.csv"]);
         assert!(error.contains("missing.csv"), "{error}");

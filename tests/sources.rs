@@ -92,6 +92,22 @@ fn addresses() {
 }
 
 #[test]
+fn mirrors() {
+    let (run, header, rows, alone) = table("mirrors");
+    let server = HttpServer::start();
+    server.put("/mirror", Body::new(formats::gzip(&formats::csv(&header, &rows))));
+    server.put("/gone", Body::new("").fault(Fault::Status(404), Times::Always));
+    server.put("/page", Body::new("<!doctype html>\n<p>it has moved</p>\n"));
+    let mirror = format!("mirrors = [[{:?}, {:?}]]\n", server.url("/page"), server.url("/mirror"));
+    for first in [server.url("/gone"), server.url("/page"), "missing.csv".to_owned()] {
+        move_to(&run, "csv", std::slice::from_ref(&first));
+        let text = fs::read_to_string(run.path("run.toml")).unwrap();
+        fs::write(run.path("run.toml"), text.replace("target = ", &format!("{mirror}target = "))).unwrap();
+        all_write(&run, &alone, &first);
+    }
+}
+
+#[test]
 fn a_bucket() {
     let Some(server) = S3Server::start(&repository(""), true) else { return };
     let (run, header, rows, alone) = table("bucket");

@@ -199,6 +199,9 @@ pub(crate) struct SourceArgs {
     /// Read whatever the manifest names: files of this machine, and addresses of the local network.
     #[arg(long)]
     pub(crate) allow_local: bool,
+    /// Read the parts where the run file of this machine says that they are, mirrors too. For the peers of `run`.
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["source", "allow_local"])]
+    pub(crate) source_of_run: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -212,9 +215,9 @@ pub(crate) struct CoordinateArgs {
     /// The coordinator's key file (default: the operator's).
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Where the source lies, one file or address per part in order; with several manifests, by file name.
-    #[arg(long, value_name = "FILE|ADDRESS")]
-    pub(crate) source: Vec<String>,
+    /// With several manifests, files are told apart by their names.
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Peers to connect to at the start.
     #[arg(long, value_name = "ADDR")]
     pub(crate) bootstrap: Vec<String>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use protocol::Manifest;
 use protocol::limits::MANIFEST_BYTES;
-use spec::{MaterialiseError, SourceLimits, SourcePlaces, TableSource};
+use spec::{MaterialiseError, SourceLimits, SourcePlaces, TableSource, read_run_file};
 
 use crate::cli::SourceArgs;
 use crate::exit::{Refused, Usage};
@@ -35,11 +35,30 @@ pub(crate) fn source_of(
     let places =
         SourcePlaces { overrides: places, allow_local, s3: s3_settings()?, ..SourcePlaces::default() };
     let source = places.of_manifest(&manifest.body().source, &manifest.spec().schema);
-    let source = source.map_err(|error| Usage(error.to_string()))?;
+    Ok(limited(source.map_err(|error| Usage(error.to_string()))?, manifest))
+}
+
+/// The source of a manifest that was published from a run file of this machine, as that says.
+///
+/// # Errors
+/// `Usage`, where it is the file of another run.
+pub(crate) fn source_of_run(manifest: &Manifest, file: &Path) -> Result<Arc<TableSource>> {
+    let run = read_run_file(file)?;
+    if run.settings.source != manifest.body().source {
+        let text = format!("{}: is not what {} was published from", file.display(), manifest.title());
+        return Err(Usage(text).into());
+    }
+    let places = SourcePlaces { s3: s3_settings()?, ..SourcePlaces::default() };
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let source = places.of_own_manifest(&run, folder, &manifest.spec().schema);
+    Ok(limited(source.map_err(|error| Usage(error.to_string()))?, manifest))
+}
+
+fn limited(source: TableSource, manifest: &Manifest) -> Arc<TableSource> {
     // What goes on for much longer than was published is another source. How much longer leaves room to say what differs.
     let rows = manifest.body().counts.records.saturating_mul(2).saturating_add(65_536);
     let limits = SourceLimits::default();
-    Ok(Arc::new(source.with_limits(SourceLimits { rows: rows.min(limits.rows), ..limits })))
+    Arc::new(source.with_limits(SourceLimits { rows: rows.min(limits.rows), ..limits }))
 }
 
 /// The same, as it was typed.
@@ -47,7 +66,10 @@ pub(crate) fn source_of(
 /// # Errors
 /// As [`source_of`].
 pub(crate) fn source_as_typed(manifest: &Manifest, args: &SourceArgs) -> Result<Arc<TableSource>> {
-    source_of(manifest, args.source.clone(), args.allow_local)
+    match &args.source_of_run {
+        Some(file) => source_of_run(manifest, file),
+        None => source_of(manifest, args.source.clone(), args.allow_local),
+    }
 }
 
 /// A source that can be read and is not what was signed is a refusal; other errors stay what they are.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use spec::{DataSpec, Format, PublicSource, SpecError};
+use spec::{DataSpec, Format, MAX_MIRRORS, PublicSource, SpecError};
 
 use crate::envelope::{Envelope, EnvelopeError, canonical};
 use crate::identity::Identity;
@@ -263,8 +263,8 @@ fn check_source(source: &PublicSource) -> Result<(), ManifestError> {
     if !source.mirrors.is_empty() && source.mirrors.len() != source.locations.len() {
         return Err(ManifestError::Source("it must have one list of mirrors per location, or none at all"));
     }
-    if source.mirrors.iter().any(|mirrors| mirrors.len() > LOCATIONS) {
-        return Err(ManifestError::Source("a location has more than 4096 mirrors"));
+    if source.mirrors.iter().any(|mirrors| mirrors.len() > MAX_MIRRORS) {
+        return Err(ManifestError::Source("a location has more than 16 mirrors"));
     }
     let made_up = |location: &String| location.starts_with("synthetic://");
     if source.locations.iter().any(|location| made_up(location) != (source.format == Format::Synthetic)) {

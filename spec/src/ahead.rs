@@ -53,7 +53,7 @@ impl RowBytes {
     }
 
     /// What making a table of so many rows takes.
-    fn making(&self, rows: u64) -> u64 {
+    pub(crate) fn making(&self, rows: u64) -> u64 {
         rows.saturating_mul(self.row().saturating_add(DUPLICATES))
     }
 }

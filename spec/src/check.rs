@@ -17,10 +17,14 @@ pub(crate) const MAX_CLASSES: usize = 65_536;
 pub(crate) const MAX_CLASS_TEXT: usize = 65_536;
 /// The most paths.
 pub const MAX_PATHS: u32 = 65_536;
+/// The most mirrors of a part: whoever joins may try them all.
+pub const MAX_MIRRORS: usize = 16;
 /// The most dimensions of the featurizer.
 pub const MAX_DIMENSIONS: u32 = 4_096;
 /// The most numbers in all centroids together.
 pub(crate) const MAX_CENTROID_NUMBERS: u64 = 1 << 22;
+/// What the fit may keep of its sample, in bytes: 4 per row and dimension, and 8 per row to choose it.
+pub(crate) const MAX_FIT_BYTES: u64 = 256 << 20;
 /// The most layers per path.
 pub const MAX_LAYERS: u32 = 1_000_000;
 /// The most noise rows per core member.
@@ -102,7 +106,24 @@ pub(crate) fn check_kmeans(settings: &KMeansSettings) -> Result<(), SpecError> {
             format!("paths x dimensions is {numbers}, at most {MAX_CENTROID_NUMBERS} are allowed"),
         ));
     }
+    if settings.sample > most_sampled(dimensions) {
+        return Err(SpecError::field("routing.sample", too_many_sampled(settings.sample, dimensions)));
+    }
     Ok(())
+}
+
+/// How many rows a fit can take.
+pub(crate) fn most_sampled(dimensions: u32) -> u64 {
+    MAX_FIT_BYTES / (4 * u64::from(dimensions) + 8)
+}
+
+pub(crate) fn too_many_sampled(rows: u64, dimensions: u32) -> String {
+    format!(
+        "{rows} rows of {dimensions} dimensions are more than a fit takes ({} rows, {} MiB): take a smaller sample or fewer \
+         dimensions",
+        most_sampled(dimensions),
+        MAX_FIT_BYTES >> 20
+    )
 }
 
 fn check_routing(routing: &Routing) -> Result<(), SpecError> {
@@ -165,6 +186,9 @@ pub(crate) fn check_fit(fit: &KMeansFit, schema: &Schema) -> Result<(), SpecErro
             "routing.rows",
             format!("{} rows in the sample for {} paths", fit.rows, fit.settings.paths),
         ));
+    }
+    if fit.rows > most_sampled(fit.settings.dimensions) {
+        return Err(SpecError::field("routing.rows", too_many_sampled(fit.rows, fit.settings.dimensions)));
     }
     if fit.settings.sample != 0 && fit.rows > fit.settings.sample {
         return Err(SpecError::field(

@@ -170,13 +170,12 @@ impl MaterialiseError {
     /// Whether the source is readable but not what the operator signed: a refusal that no retry helps.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::WrongShard { .. }
-                | Self::AbsentClass { .. }
-                | Self::Spec(_)
-                | Self::Rows(RowsError::Header(_) | RowsError::Row(_))
-        )
+        match self {
+            Self::WrongShard { .. } | Self::AbsentClass { .. } | Self::Spec(_) => true,
+            Self::Rows(RowsError::Source(error)) => error.is_refusal(),
+            Self::Rows(RowsError::Header(_) | RowsError::Row(_)) => true,
+            _ => false,
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use snake::{Cell, Schema};
+use snake::{Cell, FeatureKind, Schema};
 
 use crate::check::MAX_COORDINATE;
 use crate::routing::ColumnStatistic;
@@ -26,8 +26,11 @@ const TOKEN: u64 = 256;
 const CLAMP: f64 = 4.0;
 /// How many dimensions a column or token is spread over.
 const SPREAD: usize = 4;
-/// A column's cache has at most this many texts and this many tokens.
+/// A column's cache has at most this many texts and this many tokens,
 const CACHE: usize = 16_384;
+/// and all columns together have no more (but a few each, so that tables of thousands of text columns have some).
+const CACHES: usize = 4 * CACHE;
+const LEAST_CACHE: usize = 16;
 /// Longer texts go through the cache of tokens instead of the one of texts.
 const CACHED_TEXT: usize = 64;
 
@@ -42,6 +45,8 @@ pub(crate) struct Featurizer {
     key: [u8; 32],
     dimensions: u32,
     columns: Vec<Column>,
+    /// How many texts and tokens a column keeps.
+    cache: usize,
     token: String,
 }
 
@@ -71,7 +76,9 @@ impl Featurizer {
                 tokens: HashMap::default(),
             })
             .collect();
-        Self { key, dimensions, columns, token: String::new() }
+        let texts = schema.features.iter().filter(|feature| feature.kind == FeatureKind::Text).count();
+        let cache = (CACHES / texts.max(1)).clamp(LEAST_CACHE, CACHE);
+        Self { key, dimensions, columns, cache, token: String::new() }
     }
 
     pub(crate) fn dimensions(&self) -> usize {
@@ -90,6 +97,7 @@ impl Featurizer {
                         text,
                         &self.key,
                         self.dimensions,
+                        self.cache,
                         &mut self.token,
                         &mut |dimension, value| {
                             if let Some(sum) = out.get_mut(usize::from(dimension)) {
@@ -108,13 +116,14 @@ impl Featurizer {
                         text,
                         &self.key,
                         self.dimensions,
+                        self.cache,
                         &mut self.token,
                         &mut |dimension, value| {
                             additions.push((dimension, value));
                         },
                     );
                     add_all(&additions, out);
-                    if column.texts.len() >= CACHE {
+                    if column.texts.len() >= self.cache {
                         column.texts.clear();
                     }
                     column.texts.insert((*text).into(), additions.into());
@@ -134,6 +143,7 @@ impl Column {
         text: &str,
         key: &[u8; 32],
         dimensions: u32,
+        cache: usize,
         token: &mut String,
         give: &mut dyn FnMut(u16, i32),
     ) {
@@ -145,7 +155,7 @@ impl Column {
                 Some(places) => *places,
                 None => {
                     let places = places(key, dimensions, &self.name, Some(token));
-                    if self.tokens.len() >= CACHE {
+                    if self.tokens.len() >= cache {
                         self.tokens.clear();
                     }
                     // An endless token is as good as any other, but not worth keeping.

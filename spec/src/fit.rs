@@ -1,13 +1,13 @@
 //! Fitting the router on a sample.
 //!
 //! The sample is streamed twice, for the statistics and then for the featurised rows, of which alone something is kept
-//! (4 bytes per row and dimension). A sample of the first rows reads no further than that.
+//! (4 bytes per row and dimension, up to a limit). A sample of the first rows reads no further than that.
 
 use std::ops::ControlFlow;
 
 use snake::{Cell, Schema};
 
-use crate::check::FEATURIZER;
+use crate::check::{FEATURIZER, most_sampled};
 use crate::error::RowsError;
 use crate::featurizer::Featurizer;
 use crate::kmeans::{Vectors, kmeans};
@@ -106,6 +106,10 @@ pub(crate) enum Fitted {
     TooFewRows {
         rows: u64,
     },
+    /// All rows were asked for, and there are more than a fit holds.
+    TooManyRows {
+        rows: u64,
+    },
 }
 
 /// Fits a router on a sample, in the order of the rows.
@@ -129,10 +133,14 @@ pub(crate) fn fit(
     if rows < u64::from(settings.paths) {
         return Ok(Fitted::TooFewRows { rows });
     }
+    if rows > most_sampled(settings.dimensions) {
+        return Ok(Fitted::TooManyRows { rows });
+    }
     let statistics: Vec<ColumnStatistic> = moments.iter().map(Moments::statistic).collect();
     let mut featurizer = Featurizer::new(schema, &statistics, settings.dimensions, settings.featurizer_seed);
     let dimensions = featurizer.dimensions();
-    let mut numbers: Vec<i32> = Vec::new();
+    let mut numbers: Vec<i32> =
+        Vec::with_capacity(usize::try_from(rows).unwrap_or_default().saturating_mul(dimensions));
     for_each_sampled(sample, schema, description, source, &mut |row| {
         let start = numbers.len();
         numbers.resize(start + dimensions, 0);

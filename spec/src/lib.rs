@@ -78,7 +78,7 @@ mod verify;
 pub use assemble::{AssembleError, assemble};
 pub use cache::{CacheCounters, MemoryLimits, ShardCache, ShardKey};
 pub use census::{Census, KeptRow, for_each_kept};
-pub use check::{MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
+pub use check::{MAX_DIMENSIONS, MAX_LAYERS, MAX_MIRRORS, MAX_NOISE, MAX_PATHS};
 pub use check_shards::{CheckedShard, CheckedShards, check_shards};
 pub use data_spec::{DataSpec, Fingerprint, PATH_FEATURE, Shard, ShardHash};
 pub use error::{HeaderError, MaterialiseError, RowError, RowsError, SpecError};

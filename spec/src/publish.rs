@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use snake::{Schema, Training};
 
-use crate::check::{check_holdout, check_kmeans, check_paths, check_training};
+use crate::check::{check_holdout, check_kmeans, check_paths, check_training, too_many_sampled};
 use crate::data_spec::DataSpec;
 use crate::error::{RowsError, SpecError};
 use crate::fit::{Fitted, Sample, Sampler, fit};
@@ -244,6 +244,10 @@ fn route(
         Fitted::Fit(fit) => {
             progress(Progress { stage: Stage::Fitting, rows: fit.rows });
             Ok((Routing::Kmeans(fit), None))
+        }
+        Fitted::TooManyRows { rows } => {
+            let reason = too_many_sampled(rows, kmeans.dimensions);
+            Err(PublishError::Setting(SpecError::field("routing.sample", reason)))
         }
         Fitted::TooFewRows { rows } => {
             let why = format!(

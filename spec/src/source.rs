@@ -58,6 +58,22 @@ pub enum SourceError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// It has more rows than may be read of it.
+    #[error("{location} and what follows: there are more than {rows} rows, which are not read")]
+    TooManyRows {
+        /// The first part.
+        location: String,
+        /// The most that are read.
+        rows: u64,
+    },
+}
+
+impl SourceError {
+    /// Whether the source can be read, and is not what was published: whoever publishes meets the same error.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Malformed { .. } | Self::TooManyRows { .. })
+    }
 }
 
 /// Rows that can be read from the start as often as needed.
@@ -68,8 +84,13 @@ pub trait RecordSource: Send + Sync {
     /// [`SourceError`] when the first part can't be opened or has no header.
     fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError>;
 
-    /// What a part is called in messages.
+    /// What a part is called in messages: of several places that have it, the one that was opened last.
     fn location(&self, part: usize) -> String;
+
+    /// How often so far a place has stood in for one that could not be read. What differs then may be that place's fault.
+    fn stand_ins(&self) -> u64 {
+        0
+    }
 }
 
 /// One pass over a source.

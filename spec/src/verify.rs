@@ -32,7 +32,8 @@ pub enum RoutingVerdict {
 /// fit sees, so columns or values beyond a sample of the first rows are left to the shard's hash.
 ///
 /// # Errors
-/// [`SourceError`] when the source can't be read, which says nothing about the run.
+/// [`SourceError`] when the source can't be read, which says nothing about the run
+/// ([`is_refusal`](SourceError::is_refusal) is false).
 pub fn verify_routing(
     spec: &DataSpec,
     description: &PublicSource,
@@ -56,6 +57,11 @@ pub fn verify_routing(
         Ok(Fitted::TooFewRows { rows }) => Ok(RoutingVerdict::Unverifiable {
             reason: format!("the source now yields {rows} rows for a router of {} paths", settings.paths),
         }),
+        // Once more than was recorded is also more than a fit holds.
+        Ok(Fitted::TooManyRows { rows }) => {
+            Ok(mismatch(format!("the number of rows the fit saw: {} recorded, {rows} found", recorded.rows)))
+        }
+        Err(RowsError::Source(error)) if error.is_refusal() => Ok(mismatch(format!("the source: {error}"))),
         Err(RowsError::Source(error)) => Err(error),
         Err(RowsError::Header(error)) => Ok(mismatch(format!("the schema: {error}"))),
         Err(RowsError::Row(error)) => Ok(mismatch(format!("the schema: {error}"))),

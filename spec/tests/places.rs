@@ -17,8 +17,8 @@ use http_server::{Body, Fault, HttpServer, Times};
 use snake::Cancel;
 use spec::{
     DataSpec, FetchLimits, Finding, Format, MemoryLimits, OnError, PublicSource, RecordSource, RoutingCheck,
-    RoutingSettings, RunFile, RunSettings, Shard, ShardCache, ShardStore, SourcePlaces, StoreSettings,
-    TableSource, materialise, publish,
+    RoutingSettings, RunFile, RunSettings, Shard, ShardCache, ShardError, ShardStore, SourcePlaces,
+    StoreSettings, TableSource, materialise, publish,
 };
 use support::{kmeans, people, settings};
 
@@ -220,6 +220,50 @@ fn a_mirror_goes_on_where_the_first_place_broke() {
     let error = places.of_manifest(&run.settings.source, &spec.schema).unwrap();
     let error = shards(&spec, &run.settings.source, &error).unwrap_err();
     assert_eq!(error.matches("--allow-local").count(), 2, "{error}");
+}
+
+#[test]
+fn a_stale_mirror_refuses_no_run() {
+    let rows = rows();
+    let good = csv(&HEADER, &rows);
+    let mut stale = rows.clone();
+    stale[4][0] = "23".into();
+    let mut wide = rows.clone();
+    wide[20][3] = "perhaps".into();
+    let server = HttpServer::start();
+    server.put("/mirror", Body::new(csv(&HEADER, &stale)));
+    let settings = run_settings(Format::Csv, &["x"]);
+    let spec = spec_of(&settings, &TableSource::of_bytes(Format::Csv, vec![good.clone()], OnError::Refuse));
+    let mirrors = format!("mirrors = [[{:?}]]", server.url("/mirror"));
+    let source = Arc::new(run_source("csv", &[server.url("/rows")], &mirrors));
+    for check in [RoutingCheck::Required, RoutingCheck::Off] {
+        server.put("/rows", Body::new("").fault(Fault::Status(500), Times::Always));
+        let store = ShardStore::new(StoreSettings {
+            spec: Arc::new(spec.clone()),
+            description: settings.source.clone(),
+            source: source.clone(),
+            memory: Arc::new(Mutex::new(ShardCache::new(MemoryLimits { shards: 1, bytes: 1 << 30 }))),
+            data_dir: None,
+            disk_bytes: 0,
+            check,
+            run_key: "run".into(),
+            warn: Box::new(|_| {}),
+        })
+        .unwrap();
+        let error = store.shard(0, &Cancel::new()).unwrap_err();
+        assert!(
+            matches!(&error, ShardError::Failed { reason } if reason.contains("A mirror stood in")),
+            "{error}"
+        );
+        assert_eq!(store.finding(), None);
+        server.put("/rows", Body::new(good.clone()));
+        assert!(store.shard(0, &Cancel::new()).is_ok(), "as soon as the first place is back");
+    }
+    // What is wrong in a mirror is said of the mirror.
+    server.put("/rows", Body::new("").fault(Fault::Status(404), Times::Always));
+    server.put("/mirror", Body::new(csv(&HEADER, &wide)));
+    let error = shards(&spec, &settings.source, &source).unwrap_err();
+    assert!(error.starts_with(&format!("{}, line 22: ", server.url("/mirror"))), "{error}");
 }
 
 #[test]

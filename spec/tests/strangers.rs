@@ -43,6 +43,10 @@ fn every_field_out_of_range_is_named() {
         (|s| fit(s).statistics[0].deviation = -1.0, "routing.statistics"),
         (|s| fit(s).statistics[0].mean = f64::INFINITY, "routing.statistics"),
         (|s| fit(s).rows = 2, "routing.rows"),
+        // What a fit of it would take: 16 dimensions are 72 bytes a row, of 256 MiB.
+        (|s| fit(s).settings.sample = 3_728_271, "routing.sample"),
+        (|s| fit(s).settings.sample = u64::MAX, "routing.sample"),
+        (|s| (fit(s).settings.sample, fit(s).rows) = (0, 3_728_271), "routing.rows"),
         (|s| fit(s).rows = 10_001, "routing.rows"),
         (|s| s.shards.truncate(2), "shards"),
         (|s| s.shards.iter_mut().for_each(|shard| shard.rows = 0), "shards"),

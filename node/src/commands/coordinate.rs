@@ -15,7 +15,7 @@ use crate::cli::{CoordinateArgs, NetworkArgs};
 use crate::coordinator::{RunFiles, Settings, coordinate};
 use crate::events::{Event, Output};
 use crate::exit::{Refused, Usage};
-use crate::manifest_source::{open_manifest, source_of};
+use crate::manifest_source::{open_manifest, source_of, source_of_run};
 use crate::peer::{Listening, address, open_delegation, start_net};
 use crate::{files, key_file, stopping};
 
@@ -41,6 +41,14 @@ pub(crate) fn run(args: &CoordinateArgs) -> Result<()> {
         .iter()
         .map(|path| open_run(path, &identity, args, &data_dir))
         .collect::<Result<_>>()?;
+    let mut used = Vec::new();
+    for run in &runs {
+        used.extend(sources_of(&run.manifest, args)?);
+    }
+    if let Some(place) = args.source.source.iter().find(|place| !used.contains(place)) {
+        let text = format!("--source {}: no part of these runs has that name", shown(place));
+        return Err(Usage(text).into());
+    }
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
     let outcome = runtime.block_on(start(args, &identity, runs, &data_dir));
     // A pass over a source that nobody waits for any more must not hold up the end.
@@ -97,7 +105,11 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
     }
     let files = sources_of(&manifest, args)?;
     let given = !files.is_empty();
-    let source = source_of(&manifest, files, false);
+    let allow_local = args.source.allow_local;
+    let source = match &args.source.source_of_run {
+        Some(file) => source_of_run(&manifest, file),
+        None => source_of(&manifest, files, allow_local),
+    };
     let source = source.map(|source| source as Arc<dyn RecordSource>).map_err(|error| error.to_string());
     if let (Err(reason), true) = (&source, given) {
         return Err(Usage(reason.clone()).into());
@@ -112,10 +124,11 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
 /// names.
 fn sources_of(manifest: &Manifest, args: &CoordinateArgs) -> Result<Vec<String>> {
     if args.manifests.len() == 1 {
-        return Ok(args.source.clone());
+        return Ok(args.source.source.clone());
     }
     let named = |part: &String| {
         args.source
+            .source
             .iter()
             .find(|place| place.rsplit(['/', '\\']).next() == Some(part.as_str()) || *place == part)
     };
@@ -128,11 +141,16 @@ fn sources_of(manifest: &Manifest, args: &CoordinateArgs) -> Result<Vec<String>>
             manifest.title(),
             found.len(),
             parts.len(),
-            missing.split('?').next().unwrap_or_default(),
+            shown(missing),
         ))
         .into()),
         _ => Ok(found),
     }
+}
+
+/// A place without what may be secret.
+fn shown(place: &str) -> &str {
+    place.split('?').next().unwrap_or_default()
 }
 
 /// How long leases last here.

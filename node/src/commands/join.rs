@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use net::{Multiaddr, Net};
 use protocol::{Identity, Manifest, PeerKey, RunId};
-use spec::{Finding, MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, StoreSettings};
+use spec::{
+    Finding, MemoryLimits, RecordSource, RoutingCheck, ShardCache, ShardStore, StoreSettings, TableSource,
+};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
@@ -77,7 +79,10 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
         () = &mut stop => return Ok(()),
     };
     show_run(&manifest, output);
-    confirm(&manifest, args)?;
+    tokio::select! {
+        agreed = confirm(Arc::clone(&manifest), args) => agreed?,
+        () = &mut stop => return Ok(()),
+    }
     let folder = data_dir.join("runs").join(manifest.run().to_string());
     files::make_folder(&folder)?;
     let outbox = folder.join(outbox_name(&key, data_dir, &identity));
@@ -88,7 +93,16 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
             "{data_dir}: another join works on this run with the same key {key}, from another file; give it a key of its own"
         )
     })?;
-    let store = store(args, &manifest, data_dir, output)?;
+    let (store, source) = store(args, &manifest, data_dir, output)?;
+    // A run that was refused before is refused again, whether its source is there or not. Otherwise a source that is not
+    // there would later look like one that is away for a while.
+    if !matches!(store.finding(), Some(Finding::Refused(_))) {
+        let check = tokio::task::spawn_blocking(move || source.check());
+        tokio::select! {
+            checked = check => checked.context("the source could not be checked")??,
+            () = &mut stop => return Ok(()),
+        }
+    }
     let settings = Settings {
         identity,
         lease: lease_times(&args.network),
@@ -233,10 +247,15 @@ fn show_run(manifest: &Manifest, output: Output) {
 }
 
 /// Asks on a terminal, unless told not to.
-fn confirm(manifest: &Manifest, args: &JoinArgs) -> Result<()> {
+async fn confirm(manifest: Arc<Manifest>, args: &JoinArgs) -> Result<()> {
     if args.yes || !std::io::stdin().is_terminal() || args.network.json {
         return Ok(());
     }
+    // The terminal blocks, and a signal must not wait for it.
+    tokio::task::spawn_blocking(move || ask(&manifest)).await.context("nobody could be asked")?
+}
+
+fn ask(manifest: &Manifest) -> Result<()> {
     let bytes = manifest.body().counts.bytes;
     eprint!("Train for {} (about {} MB of source)? [y/N] ", manifest.title(), bytes.div_ceil(1_000_000));
     std::io::stderr().flush().context("the terminal can't be written to")?;
@@ -248,7 +267,12 @@ fn confirm(manifest: &Manifest, args: &JoinArgs) -> Result<()> {
     }
 }
 
-fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) -> Result<Arc<ShardStore>> {
+fn store(
+    args: &JoinArgs,
+    manifest: &Manifest,
+    data_dir: &Path,
+    output: Output,
+) -> Result<(Arc<ShardStore>, Arc<TableSource>)> {
     let source = source_as_typed(manifest, &args.source)?;
     let mebibytes = |count: u64| usize::try_from(count.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
     let limits = MemoryLimits { shards: args.max_shards as usize, bytes: mebibytes(args.max_shard_memory) };
@@ -264,10 +288,5 @@ fn store(args: &JoinArgs, manifest: &Manifest, data_dir: &Path, output: Output) 
         warn: Box::new(move |text| output.show(&Event::Warning { text: text.to_owned() })),
     };
     let store = ShardStore::new(settings).map_err(|error| Refused(error.to_string()))?;
-    // A run that was refused before is refused again, whether its source is there or not. Otherwise a source that is not
-    // there would later look like one that is away for a while.
-    if !matches!(store.finding(), Some(Finding::Refused(_))) {
-        source.check()?;
-    }
-    Ok(Arc::new(store))
+    Ok((Arc::new(store), source))
 }

@@ -184,9 +184,7 @@ impl Network<'_> {
     /// What all peers have in common: events, loopback, and where the source is.
     fn finish(&self, mut line: Vec<String>) -> Vec<String> {
         line.extend(strings(&["--json", "--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]));
-        for place in self.operated.source.places() {
-            line.extend(["--source".to_owned(), place]);
-        }
+        line.extend(["--source-of-run".to_owned(), shown(&self.args.file)]);
         line
     }
 

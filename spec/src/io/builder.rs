@@ -66,6 +66,12 @@ impl Builder {
         paths
     }
 
+    /// How many bytes making the shard of a path takes, where that is more than `allowed`. A guess, as long as no table was there.
+    pub(super) fn needs_more(&self, spec: &DataSpec, path: u32, allowed: usize) -> Option<u64> {
+        let rows = spec.shards.get(path as usize).map_or(0, |shard| shard.rows);
+        Some(self.row.making(rows)).filter(|needed| usize::try_from(*needed).map_or(true, |it| it > allowed))
+    }
+
     fn is_on_disk(&self, spec: &DataSpec, path: u32) -> bool {
         let shard = spec.shards.get(path as usize);
         shard.zip(self.disk.as_ref()).is_some_and(|(shard, disk)| disk.contains(shard))

@@ -23,6 +23,10 @@ impl RecordSource for CancellingSource<'_> {
     fn location(&self, part: usize) -> String {
         self.inner.location(part)
     }
+
+    fn stand_ins(&self) -> u64 {
+        self.inner.stand_ins()
+    }
 }
 
 struct CancellingReader<'a> {

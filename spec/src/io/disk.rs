@@ -224,7 +224,9 @@ fn discard(path: &Path) -> io::Result<()> {
 /// Whether a process is still writing the file. One that can't be opened or locked for another reason is not at work, by
 /// all that is known.
 fn is_locked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    // What is no file (a pipe would not even open) was not written here.
+    let file = fs::symlink_metadata(path).is_ok_and(|it| it.is_file());
+    file && File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 #[cfg(test)]

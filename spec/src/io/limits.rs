@@ -1,6 +1,6 @@
 //! How much of a source a machine is ready to read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is read of a source at most. A source that is larger is an error, whoever published it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub struct SourceLimits {
     pub copied_bytes: u64,
     /// Rows over all parts.
     pub rows: u64,
-    /// How long one pass may take, and reading the bytes of one part.
+    /// How long one pass may take.
     pub time: Duration,
 }
 
 impl Default for SourceLimits {
-    /// 1 TiB packed and 4 TiB unpacked a part, 16 GiB of one that is copied, 2^33 rows, a day. KDD Cup's table, which repeats itself as few do, unpacks to 39
-    /// times its size; gzip can't do more than about 1,030 times.
+    /// 1 TiB packed and 4 TiB unpacked a part, 16 GiB of one that is copied, 2^33 rows, a day. KDD Cup's table, which repeats
+    /// itself as few do, unpacks to 39 times its size; gzip can't do more than about 1,030 times.
     fn default() -> Self {
         Self {
             packed_bytes: 1 << 40,
@@ -36,4 +36,24 @@ impl Default for SourceLimits {
             time: Duration::from_secs(24 * 60 * 60),
         }
     }
+}
+
+impl SourceLimits {
+    /// What is left when so much time has gone by.
+    pub(super) fn after(&self, spent: Duration) -> Self {
+        Self { time: self.time.saturating_sub(spent), ..self.clone() }
+    }
+
+    /// When reading has to be done that begins now.
+    pub(super) fn end(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.time)
+    }
+}
+
+/// What is said when time has run out.
+pub(super) fn too_long(most: Duration) -> String {
+    format!(
+        "takes more than {} s to read, which is the most that is allowed: try again later, or another copy",
+        most.as_secs()
+    )
 }

@@ -86,9 +86,23 @@ impl SourcePlaces {
                 parts.map(|part| self.published(source, part, &fetcher)).collect::<Result<_, _>>()?
             }
         };
-        let columns = schema.features.iter().map(|feature| &feature.name).chain([&schema.target]);
-        let columns = columns.chain(&source.exclude).cloned().collect();
-        Ok(TableSource::new(source.format, parts, source.on_error).with_known_columns(columns))
+        let table = TableSource::new(source.format, parts, source.on_error);
+        Ok(table.with_known_columns(columns(source, schema)))
+    }
+
+    /// The source of a manifest that was published from a run file of this machine: everything that the run file names, mirrors
+    /// too, may be read.
+    ///
+    /// # Errors
+    /// As [`of_run_file`](Self::of_run_file).
+    pub fn of_own_manifest(
+        &self,
+        run: &RunFile,
+        folder: &Path,
+        schema: &Schema,
+    ) -> Result<TableSource, LocateError> {
+        let table = self.of_run_file(run, folder)?;
+        Ok(table.with_known_columns(columns(&run.settings.source, schema)))
     }
 
     /// The source of the operator's own run file, which lies in `folder`: it may name anything.
@@ -176,6 +190,12 @@ impl SourcePlaces {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The columns that a published source has.
+fn columns(source: &PublicSource, schema: &Schema) -> Vec<String> {
+    let columns = schema.features.iter().map(|feature| &feature.name).chain([&schema.target]);
+    columns.chain(&source.exclude).cloned().collect()
 }
 
 /// What a person typed, at this machine: anything may be read. Paths are looked for in `folder`.

@@ -21,14 +21,15 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataPushDecoder;
 
 use super::arrow_cells::ColumnCells;
+use super::limits::SourceLimits;
 use super::parquet_pages::{PageFault, check_pages};
 use super::part::{MAX_CELL_BYTES, MAX_COLUMNS, Next, PartError, PartReader, too_large};
-use super::random_access::RandomAccess;
+use super::random_access::{RandomAccess, Until};
 use crate::record::Record;
 use crate::source::At;
 
 /// A footer may take this many bytes.
-const MAX_FOOTER: u64 = 64 << 20;
+const MAX_FOOTER: u64 = 16 << 20;
 /// The columns of a row group that are looked at may take this many bytes, packed or unpacked: they are in memory at once.
 const MAX_ROW_GROUP: u64 = 512 << 20;
 /// Rows that are decoded at a time, at most.
@@ -47,9 +48,18 @@ struct Chunk {
     fixed: u64,
 }
 
+/// Bytes of a part that may still be read, and come out of it.
+struct Left {
+    packed: u64,
+    unpacked: u64,
+}
+
 /// An open part.
 pub(super) struct ParquetPart {
     bytes: Box<dyn RandomAccess>,
+    until: Until,
+    /// Bytes that may still be read, and come out of them.
+    left: Left,
     metadata: ArrowReaderMetadata,
     header: Vec<String>,
     /// Positions of the columns that are looked at, ascending.
@@ -67,8 +77,11 @@ pub(super) struct ParquetPart {
 
 impl ParquetPart {
     /// Reads the footer.
-    pub(super) fn open(mut bytes: Box<dyn RandomAccess>) -> Result<Self, PartError> {
-        let metadata = read_footer(bytes.as_mut())?;
+    pub(super) fn open(mut bytes: Box<dyn RandomAccess>, limits: &SourceLimits) -> Result<Self, PartError> {
+        let until = Until::of(limits);
+        // No column is read twice, so that all of them are no more than the file.
+        let left = Left { packed: bytes.len().min(limits.packed_bytes), unpacked: limits.unpacked_bytes };
+        let metadata = read_footer(bytes.as_mut(), &until)?;
         let header: Vec<String> =
             metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
         if header.len() > MAX_COLUMNS {
@@ -78,6 +91,8 @@ impl ParquetPart {
         let wanted = (0..header.len()).collect();
         Ok(Self {
             bytes,
+            until,
+            left,
             metadata,
             header,
             wanted,
@@ -96,26 +111,27 @@ impl ParquetPart {
             if let DataType::FixedSizeBinary(length) = field.data_type()
                 && usize::try_from(*length).map_or(true, |length| length > MAX_CELL_BYTES)
             {
-                return Err(PartError::Format(too_large(
-                    field.name(),
-                    usize::try_from(*length).unwrap_or_default(),
-                )));
-            }
-            let leaf = |leaf: &usize| self.metadata.parquet_schema().get_column_root_idx(*leaf) == *position;
-            let mut leaves = (0..self.metadata.parquet_schema().num_columns()).filter(leaf);
-            // Its dates beyond those of 64 bits of nanoseconds would come out as others.
-            if leaves.any(|leaf| self.metadata.parquet_schema().column(leaf).physical_type() == Type::INT96) {
-                let reason = format!(
-                    "column {:?} holds times in the old form INT96, which are not read: write it anew, or list it in `exclude`",
-                    field.name()
-                );
-                return Err(PartError::Format(reason));
+                let length = usize::try_from(*length).unwrap_or_default();
+                return Err(PartError::Format(too_large(field.name(), length)));
             }
             if !ColumnCells::reads(field.data_type()) {
                 let reason = format!(
                     "column {:?} holds values of type {}, which are no texts or numbers: list it in `exclude`",
                     field.name(),
                     field.data_type()
+                );
+                return Err(PartError::Format(reason));
+            }
+        }
+        let schema = self.metadata.parquet_schema();
+        for leaf in 0..schema.num_columns() {
+            let root = schema.get_column_root_idx(leaf);
+            // Its dates beyond those of 64 bits of nanoseconds would come out as others.
+            if schema.column(leaf).physical_type() == Type::INT96 && self.wanted.binary_search(&root).is_ok()
+            {
+                let reason = format!(
+                    "column {:?} holds times in the old form INT96, which are not read: write it anew, or list it in `exclude`",
+                    self.header.get(root).map_or("", String::as_str)
                 );
                 return Err(PartError::Format(reason));
             }
@@ -179,8 +195,10 @@ impl ParquetPart {
         let chunks = self.chunks(number)?;
         let ranges: Vec<Range<u64>> =
             chunks.iter().map(|chunk| chunk.range.clone()).filter(|range| !range.is_empty()).collect();
-        let data = fetch(self.bytes.as_mut(), &ranges, MAX_ROW_GROUP)?;
-        let rows = rows_at_a_time(&chunks, &data)?;
+        let data = fetch(self.bytes.as_mut(), &ranges, MAX_ROW_GROUP.min(self.left.packed), &self.until)?;
+        let read: u64 = data.iter().map(|bytes| bytes.len() as u64).sum();
+        self.left.packed = self.left.packed.saturating_sub(read);
+        let rows = rows_at_a_time(&chunks, &data, &mut self.left.unpacked)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.wanted.iter().copied());
         let builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone());
         guarded(|| {
@@ -215,12 +233,14 @@ impl ParquetPart {
             if self.group == 0 {
                 self.check()?;
             }
-            if self.group >= self.metadata.metadata().num_row_groups() {
-                return Ok(false);
+            let Some(group) = self.metadata.metadata().row_groups().get(self.group) else { return Ok(false) };
+            // One without rows may point anywhere.
+            if group.num_rows() > 0 {
+                self.decoder = Some(self.start(self.group)?);
             }
-            self.decoder = Some(self.start(self.group)?);
             self.group += 1;
         };
+        self.until.check()?;
         self.batch.clear();
         for (position, column) in self.wanted.iter().zip(batch.columns()) {
             let name = self.header.get(*position).map_or("", String::as_str);
@@ -272,8 +292,9 @@ impl PartReader for ParquetPart {
 
 /// Checks the pages of columns that are in memory together, and says how many rows may be decoded at a time: each row may have the
 /// longest text of its column, which stands in the file once.
-fn rows_at_a_time(chunks: &[Chunk], data: &[Bytes]) -> Result<usize, PartError> {
-    let mut budget = MAX_ROW_GROUP;
+fn rows_at_a_time(chunks: &[Chunk], data: &[Bytes], unpacked: &mut u64) -> Result<usize, PartError> {
+    let most = MAX_ROW_GROUP.min(*unpacked);
+    let mut budget = most;
     let mut row = chunks.iter().fold(0u64, |sum, chunk| sum.saturating_add(chunk.fixed));
     for (chunk, bytes) in chunks.iter().filter(|chunk| !chunk.range.is_empty()).zip(data) {
         match check_pages(bytes, chunk.packing, &mut budget, MAX_ROW_GROUP) {
@@ -282,12 +303,13 @@ fn rows_at_a_time(chunks: &[Chunk], data: &[Bytes]) -> Result<usize, PartError> 
             Err(PageFault::Form) => return Err(disordered()),
             Err(PageFault::TooLarge) => {
                 return Err(PartError::Format(format!(
-                    "has a row group that unpacks to more than {MAX_ROW_GROUP} bytes, or to more than it says: write \
-                     the file with smaller row groups, or list columns in `exclude`"
+                    "has a row group that unpacks to more than {most} bytes, or to more than it says: write the file with \
+                     smaller row groups, or list columns in `exclude`"
                 )));
             }
         }
     }
+    *unpacked = unpacked.saturating_sub(most - budget);
     if row > MAX_ROW_GROUP {
         return Err(PartError::Format(format!(
             "may have rows of more than {MAX_ROW_GROUP} bytes, which are not read: list columns in `exclude`"
@@ -300,13 +322,13 @@ fn disordered() -> PartError {
     PartError::Format("is no Parquet file that can be read (its pages are not in order): is it whole?".into())
 }
 
-fn read_footer(bytes: &mut dyn RandomAccess) -> Result<ArrowReaderMetadata, PartError> {
+fn read_footer(bytes: &mut dyn RandomAccess, until: &Until) -> Result<ArrowReaderMetadata, PartError> {
     let mut decoder = guarded(|| ParquetMetaDataPushDecoder::try_new(bytes.len()))?;
     let metadata = loop {
         match guarded(|| decoder.try_decode())? {
             DecodeResult::Data(metadata) => break metadata,
             DecodeResult::NeedsData(ranges) => {
-                let data = fetch(bytes, &ranges, MAX_FOOTER)?;
+                let data = fetch(bytes, &ranges, MAX_FOOTER, until)?;
                 guarded(|| decoder.push_ranges(ranges, data))?;
             }
             DecodeResult::Finished => {
@@ -318,7 +340,12 @@ fn read_footer(bytes: &mut dyn RandomAccess) -> Result<ArrowReaderMetadata, Part
     guarded(|| ArrowReaderMetadata::try_new(Arc::new(metadata), options))
 }
 
-fn fetch(bytes: &mut dyn RandomAccess, ranges: &[Range<u64>], most: u64) -> Result<Vec<Bytes>, PartError> {
+fn fetch(
+    bytes: &mut dyn RandomAccess,
+    ranges: &[Range<u64>],
+    most: u64,
+    until: &Until,
+) -> Result<Vec<Bytes>, PartError> {
     let mut sum = 0u64;
     for range in ranges {
         let length = range.end.checked_sub(range.start);
@@ -329,7 +356,7 @@ fn fetch(bytes: &mut dyn RandomAccess, ranges: &[Range<u64>], most: u64) -> Resu
             ));
         }
     }
-    ranges.iter().map(|range| bytes.read(range.clone())).collect()
+    ranges.iter().map(|range| bytes.read(range.clone(), until)).collect()
 }
 
 /// Runs the reader: its errors are errors of the part, and so are its panics, which a damaged file may cause.

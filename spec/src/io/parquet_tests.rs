@@ -15,6 +15,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::{BATCH, MAX_CELL_BYTES, ParquetPart, PartReader};
+use crate::io::limits::SourceLimits;
 use crate::io::testing::{Files, Row, gzip, read, row, zst};
 use crate::record::{RawCell, Record};
 use crate::run::{Format, OnError};
@@ -193,7 +194,7 @@ fn no_flipped_bit_makes_it_fail_in_another_way() {
 
 /// The rows of the first batch, and how long the first column's last text in it is.
 fn first_batch(bytes: Vec<u8>) -> (usize, usize) {
-    let mut part = ParquetPart::open(Box::new(Bytes::from(bytes))).unwrap();
+    let mut part = ParquetPart::open(Box::new(Bytes::from(bytes)), &SourceLimits::default()).unwrap();
     let mut record = Record::default();
     part.next(&mut record).unwrap();
     let rows = part.batch_rows;

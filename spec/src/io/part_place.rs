@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -71,7 +72,8 @@ impl PartPlace {
         match self {
             Self::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
             Self::Bytes(bytes) => Some(bytes.len() as u64),
-            Self::Remote { address, fetcher, .. } => fetcher.open(address).ok()?.length(),
+            // The size is for people: nobody waits long for it.
+            Self::Remote { address, fetcher, .. } => fetcher.impatient().open(address).ok()?.length(),
             Self::MadeUp { .. } => Some(0),
         }
     }
@@ -139,12 +141,12 @@ impl PartPlace {
                 let count = read_start(&mut file, &mut start)?;
                 file.seek(SeekFrom::Start(0))?;
                 if Packing::of(start.get(..count).unwrap_or_default()) == Packing::Plain {
-                    return ParquetPart::open(Box::new(FileBytes::new(file)?));
+                    return ParquetPart::open(Box::new(FileBytes::new(file)?), limits);
                 }
                 spooled(Box::new(file), limits)
             }
             Self::Bytes(bytes) if Packing::of(bytes) == Packing::Plain => {
-                ParquetPart::open(Box::new(bytes.clone()))
+                ParquetPart::open(Box::new(bytes.clone()), limits)
             }
             Self::Remote { address, fetcher, .. } => remote_parquet(address, fetcher, limits),
             Self::Bytes(bytes) => spooled(Box::new(Cursor::new(bytes.clone())), limits),
@@ -166,7 +168,7 @@ fn remote_parquet(
     };
     let start = object.read(0..object.len().min(4))?;
     match Packing::of(&start) {
-        Packing::Plain => ParquetPart::open(Box::new(object)),
+        Packing::Plain => ParquetPart::open(Box::new(object), limits),
         Packing::Gzip | Packing::Zstd => spooled(Box::new(fetcher.open(address)?), limits),
     }
 }
@@ -174,13 +176,15 @@ fn remote_parquet(
 /// Unpacks a Parquet file into one without a name, since it is read in any order.
 fn spooled(packed: Packed, limits: &SourceLimits) -> Result<ParquetPart, PartError> {
     let mut file = tempfile::tempfile()?;
-    let limits = SourceLimits {
+    let copied = SourceLimits {
         packed_bytes: limits.packed_bytes.min(limits.copied_bytes),
         unpacked_bytes: limits.unpacked_bytes.min(limits.copied_bytes),
         ..limits.clone()
     };
-    io::copy(&mut unpack::unpack(packed, &limits)?, &mut file)?;
-    ParquetPart::open(Box::new(FileBytes::new(file)?))
+    let start = Instant::now();
+    io::copy(&mut unpack::unpack(packed, &copied)?, &mut file)?;
+    let limits = &limits.after(start.elapsed());
+    ParquetPart::open(Box::new(FileBytes::new(file)?), limits)
 }
 
 fn open_file(path: &Path) -> Result<File, PartError> {

@@ -16,6 +16,9 @@ use crate::run::PublicSource;
 use crate::source::RecordSource;
 use crate::verify::{RoutingVerdict, verify_routing};
 
+/// A shard that takes this many bytes or less is made whatever the limit on memory is.
+const LEAST_SHARD: usize = 256 << 20;
+
 /// Where a store's shards come from and go to.
 pub struct StoreSettings {
     /// The recipe.
@@ -242,6 +245,7 @@ impl ShardStore {
         }
         let StoreSettings { spec, description, source, .. } = &self.settings;
         let source = CancellingSource::new(source.as_ref(), cancel);
+        let stand_ins = source.stand_ins();
         let verdict = verify_routing(spec, description, &source);
         if cancel.is_cancelled() {
             return Err(ShardError::Cancelled);
@@ -257,6 +261,9 @@ impl ShardStore {
             }
             RoutingVerdict::Mismatch { differs } => {
                 let reason = format!("the routing is not what the source gives: {differs}");
+                if source.stand_ins() > stand_ins {
+                    return Err(ShardError::Failed { reason: stood_in(&reason) });
+                }
                 self.keep(&mut findings, Finding::Refused(reason.clone()));
                 return Err(refused(&reason, &findings));
             }
@@ -281,10 +288,24 @@ impl ShardStore {
         cancel: &Cancel,
     ) -> Result<Arc<Table>, ShardError> {
         let StoreSettings { spec, description, source, memory, .. } = &self.settings;
+        let allowed = lock(memory).limits().bytes.max(LEAST_SHARD);
+        if let Some(needed) = builder.needs_more(spec, path, allowed) {
+            let reason = format!(
+                "the shard of path {path} takes about {} MiB of memory, and {} MiB are allowed: raise --max-shard-memory if this \
+                 machine has them",
+                needed >> 20,
+                allowed >> 20
+            );
+            return Err(ShardError::Failed { reason });
+        }
+        let stand_ins = source.stand_ins();
         let paths = builder.choose(spec, path, soon, &self.keys(soon), &mut lock(memory));
         let tables = match builder.make(spec, description, source.as_ref(), &paths, cancel) {
             Ok(tables) => tables,
             Err(MaterialiseError::Cancelled) => return Err(ShardError::Cancelled),
+            Err(error) if error.is_refusal() && source.stand_ins() > stand_ins => {
+                return Err(ShardError::Failed { reason: stood_in(&error.to_string()) });
+            }
             Err(error) if error.is_refusal() => {
                 let mut findings = lock(&self.findings);
                 let reason = error.to_string();
@@ -317,6 +338,11 @@ impl ShardStore {
         }
         tables.into_iter().next().ok_or(ShardError::NoSuchPath { path, paths: spec.paths() })
     }
+}
+
+/// What differs may be the fault of a mirror: no run is refused for it.
+fn stood_in(reason: &str) -> String {
+    format!("{reason}. A mirror stood in for a place that could not be read, so it is tried again later")
 }
 
 fn refused(reason: &str, findings: &Findings) -> ShardError {

@@ -1,10 +1,11 @@
 //! Parts of a table, read one after another as one source of records, whatever their format and wherever they lie.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use super::limits::SourceLimits;
+use super::limits::{SourceLimits, too_long};
 use super::part::{Next, PartError, PartReader};
 use super::part_place::PartPlace;
 use crate::record::Record;
@@ -12,7 +13,7 @@ use crate::run::{Format, OnError};
 use crate::source::{At, Place, RecordReader, RecordSource, SourceError};
 
 /// How often the clock is looked at, in records.
-const LOOK_EVERY: u64 = 4_096;
+const LOOK_EVERY: u64 = 256;
 
 /// How many parts are looked at before reading begins.
 const CHECKED: usize = 8;
@@ -31,12 +32,23 @@ pub struct TableSource {
     /// The columns of the table, where they are known before anything is read: all that JSON lines may have.
     known: Option<Vec<String>>,
     found: OnceLock<Vec<String>>,
+    reading: Arc<Reading>,
+}
+
+/// What happens while the source is read, over all passes.
+#[derive(Debug)]
+struct Reading {
+    /// Per part, which of its places was opened last.
+    places: Vec<AtomicUsize>,
+    stand_ins: AtomicU64,
 }
 
 impl TableSource {
     pub(super) fn new(format: Format, parts: Vec<Places>, on_error: OnError) -> Self {
         let limits = SourceLimits::default();
-        Self { format, parts, on_error, of_run: true, limits, known: None, found: OnceLock::new() }
+        let places = parts.iter().map(|_| AtomicUsize::new(0)).collect();
+        let reading = Arc::new(Reading { places, stand_ins: AtomicU64::new(0) });
+        Self { format, parts, on_error, of_run: true, limits, known: None, found: OnceLock::new(), reading }
     }
 
     /// Files that no run file speaks of, so that no message names its settings. The format is told by the first one's name:
@@ -104,8 +116,15 @@ impl TableSource {
             return Ok(found);
         }
         let mut names = Vec::new();
+        let start = Instant::now();
         for part in 0..self.parts.len() {
-            self.try_places(part, &mut |place| place.collect_names(&self.limits, &mut names))?;
+            let limits = self.limits.after(start.elapsed());
+            let (_, more) = self.try_places(part, &mut |place| {
+                // What a place has that breaks off counts for nothing.
+                let mut more = names.clone();
+                place.collect_names(&limits, &mut more).map(|()| more)
+            })?;
+            names = more;
         }
         Ok(self.found.get_or_init(|| names))
     }
@@ -118,10 +137,17 @@ impl TableSource {
     ) -> Result<(usize, T), SourceError> {
         let places = self.parts.get(part).map_or(&[][..], Vec::as_slice);
         let mut failed: Option<SourceError> = None;
+        let mut stands_in = 0;
         for (position, place) in places.iter().enumerate() {
             let error = match work(place) {
-                Ok(value) => return Ok((position, value)),
-                Err(error) => described(error, place.to_string()),
+                Ok(value) => {
+                    self.reading.stand_ins.fetch_add(stands_in, Ordering::Relaxed);
+                    return Ok((position, value));
+                }
+                Err(error) => {
+                    stands_in |= u64::from(matches!(error, PartError::Bytes(_)));
+                    described(error, place.to_string())
+                }
             };
             failed = Some(match failed {
                 None => error,
@@ -148,13 +174,18 @@ impl TableSource {
     }
 
     /// Opens a part at one of its places.
-    fn open_at(&self, part: usize, place: usize) -> Result<Box<dyn PartReader>, SourceError> {
+    fn open_at(
+        &self,
+        part: usize,
+        place: usize,
+        spent: Duration,
+    ) -> Result<Box<dyn PartReader>, SourceError> {
         let columns = self.columns()?;
         let Some(found) = self.parts.get(part).and_then(|places| places.get(place)) else {
             let reason = "no place was named for it".into();
             return Err(SourceError::Unreadable { location: self.location(part), reason });
         };
-        let opened = found.open(self.format, &self.limits, columns);
+        let opened = found.open(self.format, &self.limits.after(spent), columns);
         opened.map_err(|error| described(error, found.to_string()))
     }
 
@@ -163,22 +194,37 @@ impl TableSource {
         &self,
         part: usize,
         first: Option<&[String]>,
+        spent: Duration,
     ) -> Result<(usize, Box<dyn PartReader>), SourceError> {
         let columns = self.columns()?;
-        let mut another = false;
+        let limits = self.limits.after(spent);
+        let (mut another, mut missed) = (false, false);
         let opened = self.try_places(part, &mut |place| {
-            let reader = place.open(self.format, &self.limits, columns)?;
+            let reader = place
+                .open(self.format, &limits, columns)
+                .inspect_err(|error| missed |= matches!(error, PartError::Bytes(_)))?;
             match first {
                 Some(first) => self.same_header(reader.header(), first)?,
                 None => self.has_known(part, reader.header()).inspect_err(|_| another = true)?,
             }
             Ok(reader)
         });
-        if opened.is_err() && another {
-            // What is missing is told better by who looks for it.
-            return self.try_places(part, &mut |place| place.open(self.format, &self.limits, columns));
+        // What is missing is told better by who looks for it; but not while a place that may have it can't be read.
+        let opened = match opened {
+            Err(_) if another && !missed => {
+                self.try_places(part, &mut |place| place.open(self.format, &limits, columns))
+            }
+            opened => opened,
+        }?;
+        self.note(part, opened.0);
+        Ok(opened)
+    }
+
+    /// Notes which of its places a part is read from.
+    fn note(&self, part: usize, place: usize) {
+        if let Some(noted) = self.reading.places.get(part) {
+            noted.store(place, Ordering::Relaxed);
         }
-        opened
     }
 
     fn same_header(&self, names: &[String], header: &[String]) -> Result<(), PartError> {
@@ -233,13 +279,15 @@ fn also(before: SourceError, then: &SourceError) -> SourceError {
     let (location, reason) = match before {
         SourceError::Unreadable { location, reason } => (location, reason),
         SourceError::Malformed { location, at, reason } => (location, format!("{at}: {reason}")),
+        // No place says this.
+        error @ SourceError::TooManyRows { .. } => return error,
     };
     SourceError::Unreadable { location, reason: format!("{reason}; and {then}") }
 }
 
 impl RecordSource for TableSource {
     fn open(&self) -> Result<Box<dyn RecordReader + '_>, SourceError> {
-        let (place, reader) = self.open_part(0, None)?;
+        let (place, reader) = self.open_part(0, None, Duration::ZERO)?;
         let header = reader.header().to_vec();
         let open = OpenPart { index: 0, place, reader, given: 0, seen: self.seen(0) };
         Ok(Box::new(TableReader {
@@ -254,8 +302,13 @@ impl RecordSource for TableSource {
     }
 
     fn location(&self, part: usize) -> String {
-        let place = self.parts.get(part).and_then(|places| places.first());
+        let opened = self.reading.places.get(part).map_or(0, |place| place.load(Ordering::Relaxed));
+        let place = self.parts.get(part).and_then(|places| places.get(opened));
         place.map_or_else(|| format!("part {part}"), ToString::to_string)
+    }
+
+    fn stand_ins(&self) -> u64 {
+        self.reading.stand_ins.load(Ordering::Relaxed)
     }
 }
 
@@ -381,21 +434,22 @@ impl TableReader<'_> {
     fn count(&mut self) -> Result<u64, SourceError> {
         let ordinal = self.ordinal;
         let limits = &self.source.limits;
-        let too_much = |reason: String| SourceError::Unreadable { location: self.source.location(0), reason };
         if ordinal >= limits.rows {
-            return Err(too_much(format!(
-                "the source has more than {} rows, which are not read",
-                limits.rows
-            )));
+            return Err(SourceError::TooManyRows { location: self.source.location(0), rows: limits.rows });
         }
-        if ordinal % LOOK_EVERY == LOOK_EVERY - 1 && self.started.elapsed() > limits.time {
-            return Err(too_much(format!(
-                "reading it takes more than {} s, which is the most that is allowed: try again later, or another copy",
-                limits.time.as_secs()
-            )));
+        if ordinal % LOOK_EVERY == LOOK_EVERY - 1 {
+            self.check_time()?;
         }
         self.ordinal += 1;
         Ok(ordinal)
+    }
+
+    fn check_time(&self) -> Result<(), SourceError> {
+        let most = self.source.limits.time;
+        if self.started.elapsed() <= most {
+            return Ok(());
+        }
+        Err(SourceError::Unreadable { location: self.source.location(0), reason: too_long(most) })
     }
 
     fn bad(&mut self, index: usize, at: At, reason: &str) -> Result<(), SourceError> {
@@ -422,6 +476,8 @@ impl TableReader<'_> {
         for place in part.place + 1..places.len() {
             match self.taken_over(part, place, record) {
                 Ok(taken_over) => {
+                    self.source.reading.stand_ins.fetch_add(1, Ordering::Relaxed);
+                    self.source.note(taken_over.index, place);
                     self.state = State::Reading(taken_over);
                     return Ok(());
                 }
@@ -441,7 +497,7 @@ impl TableReader<'_> {
         let places = self.source.parts.get(part.index).map_or(&[][..], Vec::as_slice);
         let location = || places.get(place).map(ToString::to_string).unwrap_or_default();
         let another = |reason: &str| SourceError::Unreadable { location: location(), reason: reason.into() };
-        let mut reader = self.source.open_at(part.index, place)?;
+        let mut reader = self.source.open_at(part.index, place, self.started.elapsed())?;
         if let Some(only) = &self.only {
             reader.only(only);
         }
@@ -467,7 +523,8 @@ impl TableReader<'_> {
     }
 
     fn next_part(&self, index: usize) -> Result<OpenPart, SourceError> {
-        let (place, mut reader) = self.source.open_part(index, Some(&self.header))?;
+        self.check_time()?;
+        let (place, mut reader) = self.source.open_part(index, Some(&self.header), self.started.elapsed())?;
         if let Some(only) = &self.only {
             reader.only(only);
         }

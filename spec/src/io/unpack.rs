@@ -8,7 +8,7 @@ use std::time::Instant;
 use flate2::bufread::MultiGzDecoder;
 
 use super::fetch::FetchError;
-use super::limits::SourceLimits;
+use super::limits::{SourceLimits, too_long};
 
 /// An open part's bytes, unpacked.
 pub(super) type Input = BufReader<Box<dyn Read + Send>>;
@@ -69,8 +69,8 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
 /// Unpacks bytes, within the limits on what comes out.
 pub(super) fn unpack(packed: Packed, limits: &SourceLimits) -> io::Result<Packed> {
     let read = Arc::new(AtomicU64::new(0));
-    let end = Instant::now().checked_add(limits.time);
-    let counted = Counted { inner: packed, read: Arc::clone(&read), end, limits: limits.clone() };
+    let counted =
+        Counted { inner: packed, read: Arc::clone(&read), end: limits.end(), limits: limits.clone() };
     let mut packed = BufReader::with_capacity(BUFFER, counted);
     let packing = Packing::of(packed.fill_buf()?);
     let inner: Packed = match packing {
@@ -138,11 +138,7 @@ struct Counted {
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.end.is_some_and(|end| Instant::now() > end) {
-            let seconds = self.limits.time.as_secs();
-            let text = format!(
-                "takes more than {seconds} s to read, which is the most that is allowed: try again later, or another copy"
-            );
-            return Err(io::Error::other(TooMuch(text)));
+            return Err(io::Error::other(TooMuch(too_long(self.limits.time))));
         }
         let count = self.inner.read(buffer)?;
         let read = self.read.fetch_add(count as u64, Ordering::Relaxed) + count as u64;

@@ -4,9 +4,10 @@ use super::error::RunFileError;
 use super::location::{Location, bare_name, classify};
 use super::section::{At, Section};
 use super::value_or;
+use crate::check::MAX_MIRRORS;
 use crate::run::{Format, OnError, PublicSource, TargetType};
 
-/// Most parts, mirrors per part, and excluded columns.
+/// Most parts and excluded columns.
 const MAX_ITEMS: usize = 10_000;
 
 pub(super) struct Source {
@@ -108,7 +109,11 @@ fn mirrors(section: &Section<'_, '_>, parts: usize) -> Result<Vec<Vec<String>>, 
     }
     let mut mirrors = Vec::new();
     for list in lists {
-        limit(section, "mirrors", line, list.len())?;
+        if list.len() > MAX_MIRRORS {
+            let reason =
+                format!("has {} mirrors for one part, at most {MAX_MIRRORS} are allowed", list.len());
+            return Err(section.error("mirrors", line, reason));
+        }
         let mut checked = Vec::new();
         for At { value, line } in list {
             if let Err(reason) = public_address(&value) {

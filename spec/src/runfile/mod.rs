@@ -12,7 +12,9 @@ mod suggest;
 use snake::{Profile, Training};
 use toml::de::DeTable;
 
-use crate::check::{MAX_CENTROID_NUMBERS, MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS};
+use crate::check::{
+    MAX_CENTROID_NUMBERS, MAX_DIMENSIONS, MAX_LAYERS, MAX_NOISE, MAX_PATHS, most_sampled, too_many_sampled,
+};
 use crate::run::{KMeansSettings, RoutingSettings, RunSettings, Sampling, TrainingSettings};
 
 pub use error::RunFileError;
@@ -147,6 +149,14 @@ fn routing(root: &Section<'_, '_>) -> Result<RoutingSettings, RunFileError> {
             "x dimensions is {numbers}, at most {MAX_CENTROID_NUMBERS} can be published: lower one of the two"
         );
         return Err(section.error("paths", line, reason));
+    }
+    if sample > most_sampled(dimensions) {
+        let line = section.line_of("sample").or_else(|| section.line_of("dimensions")).unwrap_or(1);
+        return Err(section.error(
+            "sample",
+            line,
+            format!("is too large: {}", too_many_sampled(sample, dimensions)),
+        ));
     }
     Ok(RoutingSettings::KMeans(KMeansSettings { paths, sample, sampling, dimensions, seed, featurizer_seed }))
 }

@@ -159,6 +159,10 @@ fn values_out_of_range_or_of_another_type_are_refused() {
             "[routing]\nkind = \"random\"",
             "`routing.kind` is \"random\": it must be one of kmeans, round_robin",
         ),
+        (
+            "[routing]\nsample = 1_016_801",
+            "line 6: `routing.sample` is too large: 1016801 rows of 64 dimensions",
+        ),
         ("[routing]\nsample = 0\nsampling = \"reservoir\"", "line 7: `routing.sampling` is \"reservoir\""),
         ("holdout = 1.0", "line 5: `source.holdout` is 1, it must be from 0 up to but not including 1"),
         ("holdout = -0.5", "line 5: `source.holdout` is -0.5"),

@@ -202,6 +202,9 @@ pub(crate) struct SourceArgs {
     /// Read the parts where the run file of this machine says that they are, mirrors too. For the peers of `run`.
     #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["source", "allow_local"])]
     pub(crate) source_of_run: Option<PathBuf>,
+    /// Where the files that it names lie (default: beside it).
+    #[arg(long, value_name = "DIR", hide = true, requires = "source_of_run")]
+    pub(crate) beside: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -42,14 +42,18 @@ pub(crate) fn source_of(
 ///
 /// # Errors
 /// `Usage`, where it is the file of another run.
-pub(crate) fn source_of_run(manifest: &Manifest, file: &Path) -> Result<Arc<TableSource>> {
+pub(crate) fn source_of_run(
+    manifest: &Manifest,
+    file: &Path,
+    beside: Option<&Path>,
+) -> Result<Arc<TableSource>> {
     let run = read_run_file(file)?;
     if run.settings.source != manifest.body().source {
         let text = format!("{}: is not what {} was published from", file.display(), manifest.title());
         return Err(Usage(text).into());
     }
     let places = SourcePlaces { s3: s3_settings()?, ..SourcePlaces::default() };
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = beside.or(file.parent()).unwrap_or(Path::new(""));
     let source = places.of_own_manifest(&run, folder, &manifest.spec().schema);
     Ok(limited(source.map_err(|error| Usage(error.to_string()))?, manifest))
 }
@@ -67,7 +71,7 @@ fn limited(source: TableSource, manifest: &Manifest) -> Arc<TableSource> {
 /// As [`source_of`].
 pub(crate) fn source_as_typed(manifest: &Manifest, args: &SourceArgs) -> Result<Arc<TableSource>> {
     match &args.source_of_run {
-        Some(file) => source_of_run(manifest, file),
+        Some(file) => source_of_run(manifest, file, args.beside.as_deref()),
         None => source_of(manifest, args.source.clone(), args.allow_local),
     }
 }

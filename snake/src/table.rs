@@ -160,6 +160,9 @@ pub enum TableError {
 pub struct TableBuilder {
     table: Table,
     lookup: Vec<HashMap<Box<str>, u32>>,
+    /// What a row takes without its texts, and what the texts take.
+    row: usize,
+    texts: usize,
 }
 
 impl TableBuilder {
@@ -180,7 +183,13 @@ impl TableBuilder {
             TargetColumn::Class(Vec::new())
         };
         let lookup = columns.iter().map(|_| HashMap::new()).collect();
-        Self { table: Table { schema, ordinals: Vec::new(), columns, target }, lookup }
+        let row = 16
+            + columns
+                .iter()
+                .map(|column| if matches!(column, Column::Text(_)) { 4 } else { 8 })
+                .sum::<usize>();
+        let table = Table { schema, ordinals: Vec::new(), columns, target };
+        Self { table, lookup, row, texts: 0 }
     }
 
     /// Adds a row. Negative zero becomes zero.
@@ -200,6 +209,8 @@ impl TableBuilder {
                             let code = text.dictionary.len() as u32;
                             text.dictionary.push((*value).into());
                             lookup.insert((*value).into(), code);
+                            // Here and in the lookup, with their places.
+                            self.texts += 2 * value.len() + 48;
                             code
                         }
                     };
@@ -252,6 +263,12 @@ impl TableBuilder {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.table.rows()
+    }
+
+    /// Roughly how many bytes it takes in memory so far.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.table.rows().saturating_mul(self.row).saturating_add(self.texts)
     }
 
     /// The finished table.

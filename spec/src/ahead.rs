@@ -12,7 +12,7 @@ const NUMBER: u64 = 8;
 /// A row's ordinal and target.
 const ROW: u64 = 16;
 /// What finding duplicates takes per row while the source is read.
-const DUPLICATES: u64 = 50;
+pub(crate) const DUPLICATES: u64 = 50;
 
 /// How many bytes a row of a run's tables takes in memory: a guess by the kinds of its columns, until a table is there;
 /// then the mean over all tables that were.
@@ -52,8 +52,18 @@ impl RowBytes {
         rows.saturating_mul(self.row())
     }
 
+    /// What making a table of so many rows takes in any case: every text was there before.
+    #[cfg(feature = "io")]
+    pub(crate) fn least(schema: &Schema, rows: u64) -> u64 {
+        let cells = schema.features.iter().map(|feature| match feature.kind {
+            FeatureKind::Number => NUMBER,
+            FeatureKind::Text => 4,
+        });
+        rows.saturating_mul(ROW + DUPLICATES + cells.sum::<u64>())
+    }
+
     /// What making a table of so many rows takes.
-    pub(crate) fn making(&self, rows: u64) -> u64 {
+    fn making(&self, rows: u64) -> u64 {
         rows.saturating_mul(self.row().saturating_add(DUPLICATES))
     }
 }

@@ -158,6 +158,12 @@ pub enum MaterialiseError {
         /// The most there may be.
         limit: u64,
     },
+    /// A table takes more memory than it may.
+    #[error("its rows take more than {} MiB of memory, which is the most that is allowed", most >> 20)]
+    TooLarge {
+        /// The most, in bytes.
+        most: u64,
+    },
     /// A row did not go into a table.
     #[error(transparent)]
     Table(#[from] snake::TableError),

@@ -69,10 +69,10 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// Whether the source can be read, and is not what was published: whoever publishes meets the same error.
+    /// Whether the source can be read, and is not what was published. A malformed row may be the end of a transfer that was cut.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Malformed { .. } | Self::TooManyRows { .. })
+        matches!(self, Self::TooManyRows { .. })
     }
 }
 

@@ -46,7 +46,16 @@ pub(crate) fn run(args: &CoordinateArgs) -> Result<()> {
         used.extend(sources_of(&run.manifest, args)?);
     }
     if let Some(place) = args.source.source.iter().find(|place| !used.contains(place)) {
-        let text = format!("--source {}: no part of these runs has that name", shown(place));
+        let name = |place: &str| place.rsplit(['/', '\\']).next().map(str::to_owned);
+        let same = args.source.source.iter().filter(|other| name(other) == name(place)).count();
+        let text = match same {
+            1 => format!("--source {}: no part of these runs has that name", shown(place)),
+            _ => format!(
+                "--source {}: another one has the same file name, by which they are told apart where there are several manifests: \
+                 rename one, or coordinate the runs separately",
+                shown(place)
+            ),
+        };
         return Err(Usage(text).into());
     }
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
@@ -107,7 +116,7 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
     let given = !files.is_empty();
     let allow_local = args.source.allow_local;
     let source = match &args.source.source_of_run {
-        Some(file) => source_of_run(&manifest, file),
+        Some(file) => source_of_run(&manifest, file, args.source.beside.as_deref()),
         None => source_of(&manifest, files, allow_local),
     };
     let source = source.map(|source| source as Arc<dyn RecordSource>).map_err(|error| error.to_string());

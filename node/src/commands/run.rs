@@ -22,6 +22,8 @@ use crate::outln;
 use crate::run_files::Operated;
 use crate::{files, key_file, model_file, stopping};
 
+/// The run file as it was at the start, for the peers.
+const RUN_FILE: &str = "run.toml";
 /// Events of all peers that wait to be looked at; readers wait when it is full.
 const EVENTS: usize = 1024;
 
@@ -29,13 +31,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let start = Instant::now();
     files::check_place(&args.out)?;
     let operated = Operated::read(&args.file)?;
+    let folder = tempfile::Builder::new().prefix("opendipaco-").tempdir().context("no temporary folder")?;
+    std::fs::copy(&args.file, folder.path().join(RUN_FILE)).context("the run file can't be copied")?;
     let busy = spinner();
     let published = operated.publish(&|step| busy.set_message(step.to_string()))?;
     busy.finish_and_clear();
     if let Some(reason) = &published.summary.degraded {
         eprintln!("{reason}");
     }
-    let folder = tempfile::Builder::new().prefix("opendipaco-").tempdir().context("no temporary folder")?;
     let key = folder.path().join("operator.pem");
     let operator = key_file::load_or_make(&key)?.identity;
     let announcement = sign(&operated, &published, &operator, None)?;
@@ -184,7 +187,10 @@ impl Network<'_> {
     /// What all peers have in common: events, loopback, and where the source is.
     fn finish(&self, mut line: Vec<String>) -> Vec<String> {
         line.extend(strings(&["--json", "--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]));
-        line.extend(["--source-of-run".to_owned(), shown(&self.args.file)]);
+        line.extend(["--source-of-run".to_owned(), shown(&self.folder.join(RUN_FILE))]);
+        let beside = self.args.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let beside = beside.unwrap_or(Path::new("."));
+        line.extend(["--beside".to_owned(), shown(beside)]);
         line
     }
 

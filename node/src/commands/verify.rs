@@ -39,11 +39,17 @@ fn check(manifest: &Manifest, source: &dyn RecordSource) -> Result<Report> {
     let (spec, description) = (manifest.spec(), &manifest.body().source);
     let progress = spinner();
     progress.set_message("fitting the router again");
+    let stand_ins = source.stand_ins();
     let routing = verify_routing(spec, description, source)?;
     let shards = check_shards(spec, description, source, &mut |rows| {
         progress.set_message(format!("checking the shards: {rows} rows"));
     });
     progress.finish_and_clear();
+    if source.stand_ins() > stand_ins {
+        eprintln!(
+            "a mirror stood in for a place that could not be read: what differs may be the mirror's fault"
+        );
+    }
     let shards = match shards {
         Ok(found) => Ok(found),
         Err(error) if error.is_refusal() => Err(error.to_string()),

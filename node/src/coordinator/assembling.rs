@@ -50,6 +50,7 @@ pub(crate) fn assemble(
         let report = folder.get(*name).map_err(|error| error.to_string())?;
         rules.check(unit, &report.body)
     };
+    let stand_ins = source.stand_ins();
     let mut hash = None;
     let mut refused = None;
     let written = files::write_whole(model, |out| {
@@ -60,7 +61,7 @@ pub(crate) fn assemble(
                 hash = Some(ModelHash::from_bytes(*out.hasher.finalize().as_bytes()));
                 Ok(())
             }
-            Err(AssembleError::Rows(error)) if error.is_refusal() => {
+            Err(AssembleError::Rows(error)) if error.is_refusal() && source.stand_ins() == stand_ins => {
                 refused = Some(error.to_string());
                 Err(error.into())
             }

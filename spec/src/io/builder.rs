@@ -10,7 +10,7 @@ use crate::ahead::{Held, RowBytes, ahead};
 use crate::cache::{ShardCache, ShardKey};
 use crate::data_spec::{DataSpec, Shard};
 use crate::error::MaterialiseError;
-use crate::materialise::materialise;
+use crate::materialise::materialise_within;
 use crate::run::PublicSource;
 use crate::source::RecordSource;
 
@@ -66,27 +66,26 @@ impl Builder {
         paths
     }
 
-    /// How many bytes making the shard of a path takes, where that is more than `allowed`. A guess, as long as no table was there.
-    pub(super) fn needs_more(&self, spec: &DataSpec, path: u32, allowed: usize) -> Option<u64> {
-        let rows = spec.shards.get(path as usize).map_or(0, |shard| shard.rows);
-        Some(self.row.making(rows)).filter(|needed| usize::try_from(*needed).map_or(true, |it| it > allowed))
-    }
-
     fn is_on_disk(&self, spec: &DataSpec, path: u32) -> bool {
         let shard = spec.shards.get(path as usize);
         shard.zip(self.disk.as_ref()).is_some_and(|(shard, disk)| disk.contains(shard))
     }
 
-    /// The tables of `paths`, in one pass over the source.
+    /// The tables of `paths`, in one pass over the source, where they take no more than `most` bytes to make.
     pub(super) fn make(
         &mut self,
         spec: &DataSpec,
         description: &PublicSource,
         source: &dyn RecordSource,
         paths: &[u32],
+        most: u64,
         cancel: &Cancel,
     ) -> Result<Vec<Table>, MaterialiseError> {
-        let tables = materialise(spec, description, source, paths, cancel)?;
+        let rows = |path: &u32| spec.shards.get(*path as usize).map_or(0, |shard| shard.rows);
+        if paths.iter().any(|path| RowBytes::least(&spec.schema, rows(path)) > most) {
+            return Err(MaterialiseError::TooLarge { most });
+        }
+        let tables = materialise_within(spec, description, source, paths, most, cancel)?;
         self.passes += 1;
         self.rebuilds += tables.len() as u64;
         tables.iter().for_each(|table| self.row.learn(table));

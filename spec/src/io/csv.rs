@@ -68,7 +68,13 @@ impl PartReader for CsvPart {
     }
 
     fn only(&mut self, columns: &[usize]) {
-        self.wanted = Some((0..self.header.len()).map(|column| columns.contains(&column)).collect());
+        let mut wanted = vec![false; self.header.len()];
+        for column in columns {
+            if let Some(wanted) = wanted.get_mut(*column) {
+                *wanted = true;
+            }
+        }
+        self.wanted = Some(wanted);
     }
 
     fn next(&mut self, record: &mut Record) -> Result<Next, PartError> {

@@ -64,7 +64,7 @@ fn lines_that_are_bad_rows_add_no_columns() {
 fn known_columns_need_no_pass_and_let_no_other_in() {
     let files = Files::new(&[b"{\"b\":1}\n{\"z\":1,\"b\":3}\n{\"b\":4,\"a\":5}"]);
     let known =
-        |on_error| files.source(Format::Jsonl, on_error).with_known_columns(vec!["a".into(), "b".into()]);
+        |on_error| files.source(Format::Jsonl, on_error).with_known_columns(vec!["a".into(), "b".into()], 0);
     let error = read(&known(OnError::Refuse)).unwrap_err().to_string();
     assert!(error.contains("part0, line 2: \"z\" is no column of the run"), "{error}");
     let (rows, skipped) = read(&known(OnError::Skip)).unwrap();

@@ -87,7 +87,7 @@ impl SourcePlaces {
             }
         };
         let table = TableSource::new(source.format, parts, source.on_error);
-        Ok(table.with_known_columns(columns(source, schema)))
+        Ok(table.with_known_columns(columns(source, schema), source.exclude.len()))
     }
 
     /// The source of a manifest that was published from a run file of this machine: everything that the run file names, mirrors
@@ -102,7 +102,8 @@ impl SourcePlaces {
         schema: &Schema,
     ) -> Result<TableSource, LocateError> {
         let table = self.of_run_file(run, folder)?;
-        Ok(table.with_known_columns(columns(&run.settings.source, schema)))
+        let source = &run.settings.source;
+        Ok(table.with_known_columns(columns(source, schema), source.exclude.len()))
     }
 
     /// The source of the operator's own run file, which lies in `folder`: it may name anything.

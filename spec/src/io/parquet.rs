@@ -18,7 +18,7 @@ use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder
 use parquet::basic::Compression;
 use parquet::basic::Type;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaDataPushDecoder;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataPushDecoder};
 
 use super::arrow_cells::ColumnCells;
 use super::limits::SourceLimits;
@@ -323,11 +323,21 @@ fn disordered() -> PartError {
 }
 
 fn read_footer(bytes: &mut dyn RandomAccess, until: &Until) -> Result<ArrowReaderMetadata, PartError> {
-    let mut decoder = guarded(|| ParquetMetaDataPushDecoder::try_new(bytes.len()))?;
+    // The page index is a second word on where pages lie, which the look at the pages would not see.
+    let decoder = guarded(|| ParquetMetaDataPushDecoder::try_new(bytes.len()))?;
+    let mut decoder = decoder.with_page_index_policy(PageIndexPolicy::Skip);
     let metadata = loop {
         match guarded(|| decoder.try_decode())? {
             DecodeResult::Data(metadata) => break metadata,
             DecodeResult::NeedsData(ranges) => {
+                let length = |range: &Range<u64>| range.end.saturating_sub(range.start);
+                if ranges.iter().any(|range| range.end <= bytes.len() && length(range) > MAX_FOOTER) {
+                    let reason = format!(
+                        "has a footer of more than {} MiB, which is not read: write it with fewer row groups",
+                        MAX_FOOTER >> 20
+                    );
+                    return Err(PartError::Format(reason));
+                }
                 let data = fetch(bytes, &ranges, MAX_FOOTER, until)?;
                 guarded(|| decoder.push_ranges(ranges, data))?;
             }

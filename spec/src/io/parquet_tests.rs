@@ -205,6 +205,15 @@ fn first_batch(bytes: Vec<u8>) -> (usize, usize) {
 }
 
 #[test]
+fn the_page_index_is_not_looked_at() {
+    let bytes = written(simple(), Compression::SNAPPY, 2);
+    let part = ParquetPart::open(Box::new(Bytes::from(bytes)), &SourceLimits::default()).unwrap();
+    let group = part.metadata.metadata().row_group(0).column(0);
+    assert!(group.offset_index_offset().is_some(), "the writer wrote one");
+    assert!(part.metadata.metadata().page_index().is_none());
+}
+
+#[test]
 fn texts_that_stand_in_the_file_once_are_not_all_in_memory_at_once() {
     let long = StringArray::from(vec!["x".repeat(1_000_000)]);
     let keys = Int32Array::from(vec![0; 100]);

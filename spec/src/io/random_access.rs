@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -18,19 +18,18 @@ const SLICE: u64 = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Until {
     end: Option<Instant>,
-    most: Duration,
 }
 
 impl Until {
     /// As the limits have it, from now on.
     pub(super) fn of(limits: &SourceLimits) -> Self {
-        Self { end: limits.end(), most: limits.time }
+        Self { end: limits.end() }
     }
 
     /// An error when it is over.
     pub(super) fn check(&self) -> Result<(), PartError> {
         match self.end {
-            Some(end) if Instant::now() > end => Err(PartError::Bytes(too_long(self.most))),
+            Some(end) if Instant::now() > end => Err(PartError::Bytes(too_long())),
             _ => Ok(()),
         }
     }

@@ -288,20 +288,23 @@ impl ShardStore {
         cancel: &Cancel,
     ) -> Result<Arc<Table>, ShardError> {
         let StoreSettings { spec, description, source, memory, .. } = &self.settings;
-        let allowed = lock(memory).limits().bytes.max(LEAST_SHARD);
-        if let Some(needed) = builder.needs_more(spec, path, allowed) {
-            let reason = format!(
-                "the shard of path {path} takes about {} MiB of memory, and {} MiB are allowed: raise --max-shard-memory if this \
-                 machine has them",
-                needed >> 20,
-                allowed >> 20
-            );
-            return Err(ShardError::Failed { reason });
-        }
+        let most = lock(memory).limits().bytes.max(LEAST_SHARD) as u64;
         let stand_ins = source.stand_ins();
-        let paths = builder.choose(spec, path, soon, &self.keys(soon), &mut lock(memory));
-        let tables = match builder.make(spec, description, source.as_ref(), &paths, cancel) {
+        let mut paths = builder.choose(spec, path, soon, &self.keys(soon), &mut lock(memory));
+        let mut tables = builder.make(spec, description, source.as_ref(), &paths, most, cancel);
+        if matches!(tables, Err(MaterialiseError::TooLarge { .. })) && paths.len() > 1 {
+            // Their rows are larger than was guessed.
+            paths.truncate(1);
+            tables = builder.make(spec, description, source.as_ref(), &paths, most, cancel);
+        }
+        let tables = match tables {
             Ok(tables) => tables,
+            Err(error @ MaterialiseError::TooLarge { .. }) => {
+                let reason = format!(
+                    "the shard of path {path}: {error}: raise --max-shard-memory if this machine has more"
+                );
+                return Err(ShardError::Failed { reason });
+            }
             Err(MaterialiseError::Cancelled) => return Err(ShardError::Cancelled),
             Err(error) if error.is_refusal() && source.stand_ins() > stand_ins => {
                 return Err(ShardError::Failed { reason: stood_in(&error.to_string()) });

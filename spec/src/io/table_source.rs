@@ -1,5 +1,6 @@
 //! Parts of a table, read one after another as one source of records, whatever their format and wherever they lie.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,6 +32,8 @@ pub struct TableSource {
     limits: SourceLimits,
     /// The columns of the table, where they are known before anything is read: all that JSON lines may have.
     known: Option<Vec<String>>,
+    /// How many of the last of these need not be there.
+    spare: usize,
     found: OnceLock<Vec<String>>,
     reading: Arc<Reading>,
 }
@@ -48,7 +51,17 @@ impl TableSource {
         let limits = SourceLimits::default();
         let places = parts.iter().map(|_| AtomicUsize::new(0)).collect();
         let reading = Arc::new(Reading { places, stand_ins: AtomicU64::new(0) });
-        Self { format, parts, on_error, of_run: true, limits, known: None, found: OnceLock::new(), reading }
+        Self {
+            format,
+            parts,
+            on_error,
+            of_run: true,
+            limits,
+            known: None,
+            spare: 0,
+            found: OnceLock::new(),
+            reading,
+        }
     }
 
     /// Files that no run file speaks of, so that no message names its settings. The format is told by the first one's name:
@@ -73,8 +86,9 @@ impl TableSource {
         Self { limits, ..self }
     }
 
-    pub(super) fn with_known_columns(self, columns: Vec<String>) -> Self {
-        Self { known: Some(columns), ..self }
+    /// The columns of the run, and behind them `spare` that are left out, which need not be there.
+    pub(super) fn with_known_columns(self, columns: Vec<String>, spare: usize) -> Self {
+        Self { known: Some(columns), spare, ..self }
     }
 
     /// The parts that lie on this machine.
@@ -145,7 +159,7 @@ impl TableSource {
                     return Ok((position, value));
                 }
                 Err(error) => {
-                    stands_in |= u64::from(matches!(error, PartError::Bytes(_)));
+                    stands_in = 1;
                     described(error, place.to_string())
                 }
             };
@@ -246,13 +260,23 @@ impl TableSource {
         Err(PartError::Format(reason))
     }
 
-    /// Of several places, one that sends another table than was published is passed over.
+    /// Of several places, one that sends another table than was published is passed over. (JSON lines have no header to tell.)
     fn has_known(&self, part: usize, names: &[String]) -> Result<(), PartError> {
         let several = self.parts.get(part).is_some_and(|places| places.len() > 1);
-        let known = self.known.iter().flatten().filter(|_| several);
-        match known.into_iter().find(|name| !names.contains(name)) {
-            None => Ok(()),
-            Some(name) => Err(PartError::Format(format!("has no column {name:?}: it is another table"))),
+        let Some(known) = self.known.as_ref().filter(|_| several && self.format != Format::Jsonl) else {
+            return Ok(());
+        };
+        let (needed, _) = known.split_at(known.len().saturating_sub(self.spare));
+        let found: BTreeSet<&String> = names.iter().collect();
+        let known: BTreeSet<&String> = known.iter().collect();
+        let missing = needed.iter().find(|name| !found.contains(name));
+        let other = names.iter().find(|name| !known.contains(name));
+        match (missing, other) {
+            (None, None) => Ok(()),
+            (Some(name), _) => Err(PartError::Format(format!("has no column {name:?}: it is another table"))),
+            (_, Some(name)) => {
+                Err(PartError::Format(format!("has a column {name:?} more: it is another table")))
+            }
         }
     }
 }
@@ -449,7 +473,7 @@ impl TableReader<'_> {
         if self.started.elapsed() <= most {
             return Ok(());
         }
-        Err(SourceError::Unreadable { location: self.source.location(0), reason: too_long(most) })
+        Err(SourceError::Unreadable { location: self.source.location(0), reason: too_long() })
     }
 
     fn bad(&mut self, index: usize, at: At, reason: &str) -> Result<(), SourceError> {

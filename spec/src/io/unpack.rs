@@ -138,7 +138,7 @@ struct Counted {
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.end.is_some_and(|end| Instant::now() > end) {
-            return Err(io::Error::other(TooMuch(too_long(self.limits.time))));
+            return Err(io::Error::other(TooMuch(too_long())));
         }
         let count = self.inner.read(buffer)?;
         let read = self.read.fetch_add(count as u64, Ordering::Relaxed) + count as u64;

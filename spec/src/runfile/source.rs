@@ -166,9 +166,18 @@ fn public_address(text: &str) -> Result<(), String> {
 fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let begins = ["x-amz-", "x-goog-", "x-oss-", "x-cos-"];
-    let whole = ["sig", "key", "auth", "sas", "pwd", "apikey", "awsaccesskeyid", "ossaccesskeyid"];
-    let within =
-        ["signature", "token", "secret", "password", "credential", "api_key", "api-key", "authorization"];
+    let whole = ["sig", "key", "auth", "sas", "pwd", "token", "apikey", "awsaccesskeyid", "ossaccesskeyid"];
+    let within = [
+        "signature",
+        "_token",
+        "-token",
+        "secret",
+        "password",
+        "credential",
+        "api_key",
+        "api-key",
+        "authorization",
+    ];
     begins.iter().any(|begin| key.starts_with(begin))
         || whole.contains(&key.as_str())
         || within.iter().any(|part| key.contains(part))

@@ -80,9 +80,9 @@ pub(crate) fn materialise_within(
 mod tests {
     use super::*;
     use crate::fixture::description;
+    use crate::memory::VecSource;
     use crate::publish::publish;
     use crate::run::{RoutingSettings, RunSettings, TrainingSettings};
-    use crate::memory::VecSource;
 
     #[test]
     fn tables_stay_within_the_memory_they_may_take() {

@@ -209,7 +209,8 @@ pub(crate) struct SourceArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CoordinateArgs {
-    /// The manifests; each one's delegation lies beside it, with the ending .delegation.
+    /// The manifests; each one's delegation lies beside it, with the ending .delegation. With several, the files of --source are
+    /// told apart by their names.
     #[arg(value_name = "MANIFEST", required = true)]
     pub(crate) manifests: Vec<PathBuf>,
     /// Folder for reports and models (default: opendipaco/coordinator where this system keeps programs' data).
@@ -218,7 +219,6 @@ pub(crate) struct CoordinateArgs {
     /// The coordinator's key file (default: the operator's).
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// With several manifests, files are told apart by their names.
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// Peers to connect to at the start.

@@ -27,11 +27,7 @@ pub(crate) fn open_manifest(path: &Path) -> Result<Manifest> {
 ///
 /// # Errors
 /// `Usage`, which says what to type.
-pub(crate) fn source_of(
-    manifest: &Manifest,
-    places: Vec<String>,
-    allow_local: bool,
-) -> Result<Arc<TableSource>> {
+fn source_of(manifest: &Manifest, places: Vec<String>, allow_local: bool) -> Result<Arc<TableSource>> {
     let places =
         SourcePlaces { overrides: places, allow_local, s3: s3_settings()?, ..SourcePlaces::default() };
     let source = places.of_manifest(&manifest.body().source, &manifest.spec().schema);
@@ -42,11 +38,7 @@ pub(crate) fn source_of(
 ///
 /// # Errors
 /// `Usage`, where it is the file of another run.
-pub(crate) fn source_of_run(
-    manifest: &Manifest,
-    file: &Path,
-    beside: Option<&Path>,
-) -> Result<Arc<TableSource>> {
+fn source_of_run(manifest: &Manifest, file: &Path, beside: Option<&Path>) -> Result<Arc<TableSource>> {
     let run = read_run_file(file)?;
     if run.settings.source != manifest.body().source {
         let text = format!("{}: is not what {} was published from", file.display(), manifest.title());
@@ -70,9 +62,21 @@ fn limited(source: TableSource, manifest: &Manifest) -> Arc<TableSource> {
 /// # Errors
 /// As [`source_of`].
 pub(crate) fn source_as_typed(manifest: &Manifest, args: &SourceArgs) -> Result<Arc<TableSource>> {
+    source_among(manifest, args, args.source.clone())
+}
+
+/// The same, where only some of the places that were typed are this run's.
+///
+/// # Errors
+/// As [`source_of`].
+pub(crate) fn source_among(
+    manifest: &Manifest,
+    args: &SourceArgs,
+    places: Vec<String>,
+) -> Result<Arc<TableSource>> {
     match &args.source_of_run {
         Some(file) => source_of_run(manifest, file, args.beside.as_deref()),
-        None => source_of(manifest, args.source.clone(), args.allow_local),
+        None => source_of(manifest, places, args.allow_local),
     }
 }
 

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use protocol::coordinator::{Coordinator, CoordinatorEffect, CoordinatorSettings, CoordinatorStart};
 use protocol::lease::{LeaseTimes, Says, Statement, Units};
 use protocol::volunteer::{OfferAnswer, OutboxItem, Volunteer, VolunteerSettings, VolunteerStart};
-use protocol::{ContentHash, Delegation, Identity, PeerKey, Record, RunId, Signed, Unit};
+use protocol::{ContentHash, Delegation, Identity, PeerKey, RunId, Unit};
 
 use crate::ideal::ideal_ms;
 use crate::link::Link;
@@ -122,27 +122,6 @@ fn identity(seed: u64, machine: usize) -> Identity {
     Identity::from_seed(blake3::hash(format!("simulated {seed} {machine}").as_bytes()).as_bytes())
 }
 
-/// Signs what a peer says, as the node does.
-fn sign(identity: &Identity, run: RunId, says: Says) -> Result<Arc<Statement>> {
-    fn signed<T: Record>(identity: &Identity, run: RunId, record: T) -> Result<Statement>
-    where
-        Statement: From<Signed<T>>,
-    {
-        Ok(Signed::sign(identity, run, record).context("a record can't be signed")?.into())
-    }
-    let statement = match says {
-        Says::Claim(record) => signed(identity, run, record),
-        Says::Release(record) => signed(identity, run, record),
-        Says::Heartbeat(record) => signed(identity, run, record),
-        Says::Finished(record) => signed(identity, run, record),
-        Says::Receipt(record) => signed(identity, run, record),
-        Says::Reopen(record) => signed(identity, run, record),
-        Says::Complete(record) => signed(identity, run, record),
-        Says::Delegation(record) => signed(identity, run, record),
-    };
-    statement.map(Arc::new)
-}
-
 impl World {
     /// A world at its beginning.
     ///
@@ -162,7 +141,7 @@ impl World {
             now: 0,
             sequence: 0,
             queue: BinaryHeap::new(),
-            delegation: sign(&operator, run, Says::Delegation(says))?,
+            delegation: Arc::new(Statement::sign(&operator, run, Says::Delegation(says))?),
             operator: operator.key(),
             run,
             measure: Measure { units: units.len(), ..Measure::default() },

@@ -15,7 +15,7 @@ use crate::cli::{CoordinateArgs, NetworkArgs};
 use crate::coordinator::{RunFiles, Settings, coordinate};
 use crate::events::{Event, Output};
 use crate::exit::{Refused, Usage};
-use crate::manifest_source::{open_manifest, source_of, source_of_run};
+use crate::manifest_source::{open_manifest, source_among};
 use crate::peer::{Listening, address, open_delegation, start_net};
 use crate::{files, key_file, stopping};
 
@@ -114,11 +114,7 @@ fn open_run(path: &Path, identity: &Identity, args: &CoordinateArgs, data_dir: &
     }
     let files = sources_of(&manifest, args)?;
     let given = !files.is_empty();
-    let allow_local = args.source.allow_local;
-    let source = match &args.source.source_of_run {
-        Some(file) => source_of_run(&manifest, file, args.source.beside.as_deref()),
-        None => source_of(&manifest, files, allow_local),
-    };
+    let source = source_among(&manifest, &args.source, files);
     let source = source.map(|source| source as Arc<dyn RecordSource>).map_err(|error| error.to_string());
     if let (Err(reason), true) = (&source, given) {
         return Err(Usage(reason.clone()).into());

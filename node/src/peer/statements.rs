@@ -5,27 +5,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use net::Verdict;
 use protocol::lease::{Outcome, Says, Statement, delegations_first};
-use protocol::{GossipRecord, Identity, Record, RunId, Signed};
+use protocol::{GossipRecord, Identity, RunId};
 
 /// Signs what a machine wants to say.
 pub(crate) fn sign(identity: &Identity, run: RunId, says: Says) -> Result<Arc<Statement>> {
-    fn signed<T: Record>(identity: &Identity, run: RunId, record: T) -> Result<Statement>
-    where
-        Statement: From<Signed<T>>,
-    {
-        Ok(Signed::sign(identity, run, record)?.into())
-    }
-    let statement = match says {
-        Says::Claim(record) => signed(identity, run, record),
-        Says::Release(record) => signed(identity, run, record),
-        Says::Heartbeat(record) => signed(identity, run, record),
-        Says::Finished(record) => signed(identity, run, record),
-        Says::Receipt(record) => signed(identity, run, record),
-        Says::Reopen(record) => signed(identity, run, record),
-        Says::Complete(record) => signed(identity, run, record),
-        Says::Delegation(record) => signed(identity, run, record),
-    }?;
-    Ok(Arc::new(statement))
+    Ok(Arc::new(Statement::sign(identity, run, says)?))
 }
 
 /// A verified record as a statement; `None` for a peer's addresses, which are no business of the lease table.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::envelope::Signed;
+use crate::envelope::{EnvelopeError, Record, Signed};
 use crate::gossip::GossipRecord;
-use crate::ids::PeerKey;
+use crate::identity::Identity;
+use crate::ids::{PeerKey, RunId};
 use crate::records::{
     Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen,
 };
@@ -55,6 +56,29 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Signs what a machine wants to say.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`] when nobody would accept the record.
+    pub fn sign(identity: &Identity, run: RunId, says: Says) -> Result<Self, EnvelopeError> {
+        fn signed<T: Record>(identity: &Identity, run: RunId, record: T) -> Result<Statement, EnvelopeError>
+        where
+            Statement: From<Signed<T>>,
+        {
+            Signed::sign(identity, run, record).map(Statement::from)
+        }
+        match says {
+            Says::Claim(record) => signed(identity, run, record),
+            Says::Release(record) => signed(identity, run, record),
+            Says::Heartbeat(record) => signed(identity, run, record),
+            Says::Finished(record) => signed(identity, run, record),
+            Says::Receipt(record) => signed(identity, run, record),
+            Says::Reopen(record) => signed(identity, run, record),
+            Says::Complete(record) => signed(identity, run, record),
+            Says::Delegation(record) => signed(identity, run, record),
+        }
+    }
+
     /// A statement of which the caller knows that `signer` signed it, about the table's run, in these bytes.
     #[must_use]
     pub fn new(signer: PeerKey, says: Says, bytes: Arc<[u8]>) -> Self {

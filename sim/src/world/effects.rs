@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::coordinator::{CoordinatorEffect, HeaderAnswer, ReportEnd};
-use protocol::lease::Says;
+use protocol::lease::{Says, Statement};
 use protocol::volunteer::{OfferAnswer, VolunteerEffect, VolunteerEvent};
 use protocol::{ContentHash, PeerKey, Unit};
 
-use super::{COORDINATOR, Event, SHARD, World, sign};
+use super::{COORDINATOR, Event, SHARD, World};
 use crate::machine::{Mind, Training};
 
 /// A statement goes out in so many batches, each with a latency of its own.
@@ -145,7 +145,7 @@ impl World {
     fn say(&mut self, number: usize, says: Says) {
         let Some(machine) = self.machines.get(number) else { return };
         let is_heartbeat = matches!(says, Says::Heartbeat(_));
-        let Ok(statement) = sign(&machine.identity, self.run, says) else { return };
+        let Ok(statement) = Statement::sign(&machine.identity, self.run, says).map(Arc::new) else { return };
         let bytes = statement.bytes().len() as u64;
         let said = if is_heartbeat { &mut self.measure.heartbeats } else { &mut self.measure.words };
         *said = (said.0 + 1, said.1 + bytes);

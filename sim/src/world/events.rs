@@ -79,9 +79,9 @@ impl World {
             (1..self.machines.len()).filter(|other| *other != number && self.reach(number, *other)).collect();
         for _ in 0..NEIGHBOURS.min(up.len()) {
             let at = self.link.below(up.len() as u64) as usize;
-            others.extend(
-                up.get(at).filter(|other| !others.contains(other)).copied().into_iter().collect::<Vec<_>>(),
-            );
+            if let Some(other) = up.get(at).filter(|other| !others.contains(other)) {
+                others.push(*other);
+            }
         }
         for other in others {
             if other != number && self.reach(number, other) {
@@ -137,8 +137,7 @@ impl World {
         if machine.asleep || matches!(machine.mind, Mind::Gone) {
             return;
         }
-        let lonely = machine.neighbours.is_empty();
-        if lonely {
+        if machine.neighbours.is_empty() {
             self.meet_some(number);
         }
         match number {

@@ -49,10 +49,10 @@ pub(super) fn check_pages(
         let (packed, unpacked) = header.packed.zip(header.unpacked).ok_or(PageFault::Form)?;
         let body = rest.take(packed).ok_or(PageFault::Form)?;
         *budget = budget.checked_sub(unpacked).ok_or(PageFault::TooLarge)?;
-        // In pages of the second version the levels stand in front, not packed.
         if header.shares {
             shared = shared.max(unpacked);
         }
+        // In pages of the second version the levels stand in front, not packed.
         let levels = usize::try_from(header.levels).map_err(|_| PageFault::Form)?;
         let body = body.get(levels..).ok_or(PageFault::Form)?;
         let unpacked = unpacked.saturating_sub(header.levels);

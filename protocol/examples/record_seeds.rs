@@ -4,8 +4,8 @@
 use std::fs;
 
 use protocol::{
-    Address, Answer, Claim, Counts, Delegation, Hello, HelloRun, Identity, Manifest, ManifestBody, Offer,
-    RecordBytes, RecordsRequest, Request, RunId, Unit, encode_report,
+    Address, Answer, Ask, Claim, Counts, Delegation, ExchangeRequest, Hello, HelloRun, Identity, Manifest,
+    ManifestBody, Offer, Prints, RangeIds, RecordBytes, Request, RunId, Unit, encode_report,
 };
 use serde::Serialize;
 use snake::{Bucket, Literal, Measure, Origin, TargetKind, Test, TextTest};
@@ -92,8 +92,14 @@ fn messages() {
     };
     seed("messages", "hello", &[0], &Request::Hello(hello.clone()).encode().unwrap());
     seed("messages", "offer", &[0], &Request::Offer(offer).encode().unwrap());
-    let asked = RecordsRequest { run, have: None, after: Some([7; 32]) };
-    seed("messages", "records", &[0], &Request::Records(asked).encode().unwrap());
+    for (name, ask) in [
+        ("exchange-from", Ask::From(7)),
+        ("exchange-compare", Ask::Compare(Prints { salt: [7; 32], prints: vec![1; 64] })),
+        ("exchange-fetch", Ask::Fetch(vec![RangeIds { range: 3, ids: vec![5; 16] }])),
+    ] {
+        let asked = ExchangeRequest { run, ask };
+        seed("messages", name, &[0], &Request::Exchange(asked).encode().unwrap());
+    }
     seed("messages", "answer", &[1], &Answer::Hello(hello).encode().unwrap());
     seed("messages", "no", &[1], &Answer::No("not here".into()).encode().unwrap());
     seed("messages", "gossip", &[5], &signed(&claim, "claim", run));

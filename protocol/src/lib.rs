@@ -37,8 +37,8 @@ mod address;
 mod cbor;
 mod check;
 pub mod coordinator;
-mod digests;
 mod envelope;
+mod exchange;
 mod gossip;
 mod identity;
 mod ids;
@@ -55,16 +55,14 @@ pub mod volunteer;
 
 pub use address::{Address, AddressError};
 pub use check::{Place, ReportFault, ReportRules, UnitError, check_report};
-pub use digests::{RANGES, RecordDigests};
 pub use envelope::{DOMAIN, EnvelopeError, Record, Scope, Signed, VERSION};
+pub use exchange::{Ask, ExchangeRequest, Prints, RangeIds, RecordId, Records, Told};
 pub use gossip::{GossipRecord, topic};
 pub use identity::{Identity, ParseKeyError, WriteKeyError};
 pub use ids::{ContentHash, ModelHash, ParseIdError, PeerKey, RunId};
 pub use limits::ReportLimits;
 pub use manifest::{Counts, MANIFEST_VERSION, Manifest, ManifestBody, ManifestError};
-pub use message::{
-    Answer, Hello, HelloRun, MessageError, Offer, RecordBytes, Records, RecordsRequest, Request,
-};
+pub use message::{Answer, Hello, HelloRun, MessageError, Offer, RecordBytes, Request};
 pub use records::{Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen};
 pub use report::{ReportDecodeError, ReportEncodeError, content_hash, decode_report, encode_report};
 pub use report_header::ReportHeader;

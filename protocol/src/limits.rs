@@ -49,6 +49,12 @@ pub const RECORDS_BYTES: usize = MESSAGE_BYTES - 16 * 1024;
 /// Records in one answer: at about 250 bytes each this is what [`RECORDS_BYTES`] holds.
 pub const RECORDS: usize = 1024;
 
+/// Ranges by which two peers compare their tables: 4 KiB in a request.
+pub const EXCHANGE_RANGES: usize = 1024;
+
+/// Records named in one answer of an exchange: half of [`MESSAGE_BYTES`].
+pub const EXCHANGE_IDS: usize = 16 * 1024;
+
 /// Bytes of the reason in a refusal.
 pub const REASON_BYTES: usize = 512;
 

@@ -7,12 +7,10 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::digests::RecordDigests;
 use crate::envelope::canonical;
+use crate::exchange::{ExchangeRequest, Told};
 use crate::ids::{PeerKey, RunId};
-use crate::limits::{
-    ADDRESS_RECORD_BYTES, HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES, RECORDS, RECORDS_BYTES,
-};
+use crate::limits::{ADDRESS_RECORD_BYTES, HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES};
 use crate::manifest::check_name;
 use crate::transfer::short;
 
@@ -31,8 +29,8 @@ pub enum Request {
     Manifest(RunId),
     /// Hands over a manifest and its delegation; answered with [`Answer::Accepted`] or [`Answer::No`].
     Offer(Offer),
-    /// For records that the asker may lack; answered with [`Answer::Records`] or [`Answer::Absent`].
-    Records(RecordsRequest),
+    /// A step of an exchange of records; answered with [`Answer::Exchange`] or [`Answer::Absent`].
+    Exchange(ExchangeRequest),
 }
 
 /// What is said to a request.
@@ -47,8 +45,8 @@ pub enum Answer {
     Absent,
     /// Taken, or known already.
     Accepted,
-    /// Records.
-    Records(Records),
+    /// A step of an exchange.
+    Exchange(Told),
     /// Not now: ask again after so many seconds.
     Busy(u32),
     /// No: why.
@@ -95,33 +93,6 @@ pub struct Offer {
     /// A signed [`Delegation`](crate::Delegation) of its run.
     #[serde(rename = "d")]
     pub delegation: RecordBytes,
-}
-
-/// What is asked for when records are exchanged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecordsRequest {
-    /// The run.
-    #[serde(rename = "r")]
-    pub run: RunId,
-    /// What the asker has; `None`: nothing. The answer holds the records of the ranges that differ.
-    #[serde(rename = "h")]
-    pub have: Option<RecordDigests>,
-    /// Where the answer before ended; `None`: from the start.
-    #[serde(rename = "a", with = "serde_bytes")]
-    pub after: Option<[u8; 32]>,
-}
-
-/// Records, ascending by digest.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Records {
-    /// The signed records: see [`GossipRecord`](crate::GossipRecord).
-    #[serde(rename = "l")]
-    pub records: Vec<RecordBytes>,
-    /// Where to go on; `None`: this was all.
-    #[serde(rename = "n", with = "serde_bytes")]
-    pub next: Option<[u8; 32]>,
 }
 
 /// Bytes that are no message, or a message that nobody would take.
@@ -177,7 +148,8 @@ impl Request {
                 offer.manifest.check(MANIFEST_BYTES)?;
                 offer.delegation.check(ADDRESS_RECORD_BYTES)
             }
-            Self::Manifest(_) | Self::Records(_) => Ok(()),
+            Self::Exchange(request) => request.check(),
+            Self::Manifest(_) => Ok(()),
         }
     }
 }
@@ -203,7 +175,7 @@ impl Answer {
         match self {
             Self::Hello(hello) => hello.check(),
             Self::Manifest(manifest) => manifest.check(MANIFEST_BYTES),
-            Self::Records(records) => records.check(),
+            Self::Exchange(told) => told.check(),
             Self::No(reason) => short(reason),
             Self::Absent | Self::Accepted | Self::Busy(_) => Ok(()),
         }
@@ -256,40 +228,6 @@ impl Hello {
         for (run, kept) in self.runs.iter_mut().zip(kept) {
             run.peers.truncate(kept);
         }
-    }
-}
-
-impl Records {
-    /// As many records as one answer holds. `records` come ascending by digest, those up to `after` are passed over.
-    pub fn page<'a>(
-        records: impl IntoIterator<Item = ([u8; 32], &'a [u8])>,
-        after: Option<[u8; 32]>,
-    ) -> Self {
-        let mut page = Self::default();
-        let mut left = RECORDS_BYTES;
-        let mut last = None;
-        for (digest, bytes) in records {
-            if after.is_some_and(|after| digest <= after) {
-                continue;
-            }
-            match left.checked_sub(bytes.len()) {
-                Some(less) if page.records.len() < RECORDS => left = less,
-                _ => {
-                    page.next = last;
-                    break;
-                }
-            }
-            page.records.push(RecordBytes(bytes.to_vec()));
-            last = Some(digest);
-        }
-        page
-    }
-
-    fn check(&self) -> Result<(), &'static str> {
-        if self.records.len() > RECORDS {
-            return Err("it has more than 1024 records");
-        }
-        self.records.iter().try_for_each(|record| record.check(ADDRESS_RECORD_BYTES))
     }
 }
 

@@ -39,6 +39,13 @@ impl Link {
         f64::from(self.rng.next_u32()) / f64::from(u32::MAX)
     }
 
+    /// Randomness for an exchange.
+    pub(crate) fn salt(&mut self) -> [u8; 32] {
+        let mut salt = [0; 32];
+        self.rng.fill_bytes(&mut salt);
+        salt
+    }
+
     /// Whether a message gets lost.
     pub(crate) fn loses(&mut self) -> bool {
         self.loss > 0 && u64::from(self.rng.next_u32()) < self.loss

@@ -2,6 +2,7 @@
 
 mod effects;
 mod events;
+mod exchange;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -102,6 +103,8 @@ pub struct World {
     delegation: Arc<Statement>,
     machines: Vec<Machine>,
     by_key: BTreeMap<PeerKey, usize>,
+    /// Every statement that was ever said, by its digest.
+    said: BTreeMap<[u8; 32], Arc<Statement>>,
     /// On the coordinator's disk.
     store: Vec<(Unit, ContentHash)>,
     /// Offers that the coordinator of this life has to answer.
@@ -148,6 +151,7 @@ impl World {
             units,
             by_key: BTreeMap::from([(coordinator.key(), COORDINATOR)]),
             machines: vec![Machine::new(coordinator, nature)],
+            said: BTreeMap::new(),
             store: Vec::new(),
             offers: BTreeMap::new(),
             trained: BTreeSet::new(),
@@ -156,6 +160,7 @@ impl World {
             scenario,
             size,
         };
+        world.said.insert(*world.delegation.digest(), Arc::clone(&world.delegation));
         world.prepare();
         Ok(world)
     }

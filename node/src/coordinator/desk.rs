@@ -21,7 +21,7 @@ use super::reception::{Answered, Ended, Received, ReceptionId};
 use super::rules::Rules;
 use crate::clock::Clock;
 use crate::events::{Event, Output};
-use crate::peer::{Community, sign, verdict};
+use crate::peer::{Community, Turn, sign, verdict};
 use crate::report_folder::{ReportFolder, ReportName, StoredReport};
 
 /// How long a model that could not be written waits for the next attempt, which takes a pass over the source: longer each
@@ -300,10 +300,7 @@ impl Desk {
                 CoordinatorEffect::Drop { unit, content } => self.discard(unit, content),
                 CoordinatorEffect::Assemble { round } => self.assemble(round),
                 CoordinatorEffect::SyncWith(peer) => {
-                    let have = Some(self.machine.table().records().digests());
-                    around
-                        .community
-                        .ask_records(peer, protocol::RecordsRequest { run: self.run, have, after: None });
+                    around.community.exchange(peer, Turn::first(self.run, self.machine.table().records()));
                 }
                 CoordinatorEffect::Note(note) => self.note(&note),
                 CoordinatorEffect::Exit => self.over = true,

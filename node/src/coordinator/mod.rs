@@ -24,7 +24,7 @@ use self::reception::{Answered, Received};
 use crate::clock::Clock;
 use crate::events::{Event, Output};
 use crate::exit::Refused;
-use crate::peer::{Community, Heard, Wants, opened, respond, statement};
+use crate::peer::{Community, Heard, Wants, respond, statement, told};
 
 /// How often time passes for the decisions.
 const TICK: Duration = Duration::from_millis(150);
@@ -189,21 +189,20 @@ impl Office {
                 };
                 community.verdict(ticket, verdict).await;
             }
-            Heard::Records { run, peer, records, more } => {
+            Heard::Exchanged { peer, turn, told: answer } => {
+                let run = turn.request.run;
                 if let Some(desk) = desks.get_mut(&run) {
-                    for statement in opened(run, records.iter().map(protocol::RecordBytes::as_slice)) {
+                    for statement in told(run, &answer) {
                         desk.hear(&statement, around).await?;
                     }
-                    if let Some(more) = more {
-                        community.ask_more(peer, more);
+                    if let Some(turn) = turn.next(desk.machine().table().records(), &answer) {
+                        community.exchange(peer, turn);
                     }
                 }
             }
-            Heard::RecordsAsked { request, reply } => {
+            Heard::ExchangeAsked { request, reply } => {
                 let answer = desks.get(&request.run).map_or(Answer::Absent, |desk| {
-                    Answer::Records(
-                        desk.machine().table().records().export(request.have.as_ref(), request.after),
-                    )
+                    Answer::Exchange(desk.machine().table().records().tell(&request.ask))
                 });
                 respond(reply, &answer).await;
             }

@@ -9,19 +9,18 @@ use std::sync::Arc;
 
 use net::{GossipId, Multiaddr, Net, NetEvent, Reply, Stream, Verdict};
 use protocol::{
-    Address, Answer, Delegation, GossipRecord, Hello, HelloRun, Identity, Manifest, Offer, PeerKey,
-    PeerRecord, RecordBytes, Records, RecordsRequest, Request, RunId, Signed, topic,
+    Address, Answer, Delegation, ExchangeRequest, GossipRecord, Hello, HelloRun, Identity, Manifest, Offer,
+    PeerKey, PeerRecord, RecordBytes, Records, Request, RunId, Signed, Told, topic,
 };
 use tokio::sync::mpsc;
 
 use super::book::NEIGHBOURS_MAX;
+use super::exchange::Turn;
 use super::known_run::KnownRun;
 use crate::clock::{Clock, unix_millis};
 
 /// Answers of others that wait to be looked at. Asking tasks wait when it is full; there are few of them per connection.
 const ANSWERS: usize = 256;
-/// Pages of a neighbour's records that are asked for in a row.
-const PAGES_MAX: u32 = 256;
 /// Runs that are remembered. Beyond that no new ones are.
 const RUNS_MAX: usize = 64;
 /// How often a peer says where it can be reached, in milliseconds.
@@ -55,10 +54,11 @@ pub(crate) enum Heard {
     Gone(PeerKey),
     /// A record of a run, verified; by gossip it wants a verdict.
     Record { run: RunId, record: GossipRecord, ticket: Option<Ticket> },
-    /// A neighbour's records, of which each is still to be opened, and how to ask on.
-    Records { run: RunId, peer: PeerKey, records: Vec<RecordBytes>, more: Option<More> },
+    /// A neighbour's answer in an exchange of records, of which each is still to be opened. A question that was lost is
+    /// answered with no records.
+    Exchanged { peer: PeerKey, turn: Turn, told: Told },
     /// A neighbour wants to know what it lacks.
-    RecordsAsked { request: RecordsRequest, reply: Reply },
+    ExchangeAsked { request: ExchangeRequest, reply: Reply },
     /// A peer opened a stream: a report.
     Stream { from: PeerKey, stream: Stream },
 }
@@ -68,13 +68,6 @@ pub(crate) enum Heard {
 pub(crate) struct Ticket {
     id: GossipId,
     from: PeerKey,
-}
-
-/// The next page of a neighbour's records.
-#[derive(Debug)]
-pub(crate) struct More {
-    request: RecordsRequest,
-    page: u32,
 }
 
 /// Something that happened, not looked at yet.
@@ -93,8 +86,7 @@ pub(crate) struct Asked {
 enum Question {
     Hello,
     Manifest(RunId),
-    /// How many pages came before, and what is asked for.
-    Records(u32, RecordsRequest),
+    Exchange(Turn),
     Dial,
 }
 
@@ -231,14 +223,10 @@ impl Community {
         }
     }
 
-    /// Asks a neighbour for the records this peer lacks; they come as [`Heard::Records`].
-    pub(crate) fn ask_records(&self, peer: PeerKey, request: RecordsRequest) {
-        self.ask_more(peer, More { request, page: 0 });
-    }
-
-    /// Asks for the next page.
-    pub(crate) fn ask_more(&self, peer: PeerKey, More { request, page }: More) {
-        self.ask(peer, Question::Records(page, request.clone()), &Request::Records(request));
+    /// Asks a neighbour for the records this peer lacks, a turn at a time; it ends as [`Heard::Exchanged`].
+    pub(crate) fn exchange(&self, peer: PeerKey, turn: Turn) {
+        let request = Request::Exchange(turn.request.clone());
+        self.ask(peer, Question::Exchange(turn), &request);
     }
 
     /// The addresses at which a peer of a run said it can be reached.
@@ -356,7 +344,7 @@ impl Community {
                 respond(reply, &answer).await;
                 heard
             }
-            Request::Records(request) => vec![Heard::RecordsAsked { request, reply }],
+            Request::Exchange(request) => vec![Heard::ExchangeAsked { request, reply }],
         }
     }
 
@@ -372,9 +360,14 @@ impl Community {
             (Question::Manifest(run), Ok(Answer::Manifest(bytes))) => {
                 self.on_manifest(peer, Some(run), bytes.as_slice()).1
             }
-            (Question::Records(page, request), Ok(Answer::Records(Records { records, next }))) => {
-                let run = request.run;
-                vec![Heard::Records { run, peer, records, more: next_page(page, request, next) }]
+            (Question::Exchange(turn), Ok(Answer::Exchange(told))) => {
+                vec![Heard::Exchanged { peer, turn, told }]
+            }
+            (Question::Exchange(turn), answer) => {
+                if let Err(reason) = answer {
+                    tracing::debug!("{} did not answer: {reason}", peer.short());
+                }
+                vec![Heard::Exchanged { peer, turn, told: Told::Records(Records::default()) }]
             }
             (Question::Dial, Err(reason)) => {
                 tracing::debug!("{} can't be reached: {reason}", peer.short());
@@ -389,7 +382,7 @@ impl Community {
                 match what {
                     Question::Hello => drop(self.unanswered.insert((peer, None))),
                     Question::Manifest(run) => drop(self.unanswered.insert((peer, Some(run)))),
-                    Question::Records(..) | Question::Dial => {}
+                    Question::Exchange(_) | Question::Dial => {}
                 }
                 Vec::new()
             }
@@ -585,15 +578,6 @@ fn delegated(run: RunId, delegation: Signed<Delegation>) -> Heard {
     Heard::Record { run, record: GossipRecord::Delegation(delegation), ticket: None }
 }
 
-/// How to ask on, if there is more and enough of it was not asked for yet. What the asker had at first stays said, so
-/// that ranges in which the two agree are left out of later pages too.
-fn next_page(page: u32, request: RecordsRequest, next: Option<[u8; 32]>) -> Option<More> {
-    // A page that does not go on would have us ask the same for ever.
-    let next = next.filter(|next| request.after.is_none_or(|after| *next > after))?;
-    let page = page.checked_add(1).filter(|page| *page < PAGES_MAX)?;
-    Some(More { request: RecordsRequest { after: Some(next), ..request }, page })
-}
-
 /// Sends an answer; a peer that no longer waits is no concern of ours.
 pub(crate) async fn respond(reply: Reply, answer: &Answer) {
     match answer.encode() {
@@ -611,21 +595,4 @@ pub(crate) fn open_delegation(bytes: &[u8], manifest: &Manifest) -> Result<Signe
     let delegation = Signed::<Delegation>::open(bytes, Some(manifest.run())).map_err(|e| e.to_string())?;
     delegation.signed_by(manifest.operator()).map_err(|e| e.to_string())?;
     Ok(delegation)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_end_and_go_forward() {
-        let have = protocol::RecordDigests::of([[7; 32]]);
-        let request = RecordsRequest { run: RunId::from_bytes([1; 32]), have: Some(have), after: None };
-        assert!(next_page(0, request.clone(), None).is_none());
-        let more = next_page(0, request, Some([5; 32])).unwrap();
-        assert_eq!((more.page, more.request.after, more.request.have.is_some()), (1, Some([5; 32]), true));
-        assert!(next_page(1, more.request.clone(), Some([5; 32])).is_none(), "the same page again");
-        assert!(next_page(1, more.request.clone(), Some([6; 32])).is_some());
-        assert!(next_page(PAGES_MAX - 1, more.request, Some([6; 32])).is_none());
-    }
 }

@@ -2,12 +2,14 @@
 
 mod book;
 mod community;
+mod exchange;
 mod known_run;
 mod listen;
 mod memory;
 mod statements;
 
 pub(crate) use community::{Community, Heard, Wants, open_delegation, respond};
+pub(crate) use exchange::Turn;
 pub(crate) use listen::{Listening, address, start_net};
 pub(crate) use memory::{recall, recall_all, remember};
-pub(crate) use statements::{opened, sign, statement, verdict};
+pub(crate) use statements::{sign, statement, told, verdict};

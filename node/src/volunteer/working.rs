@@ -11,9 +11,7 @@ use protocol::lease::{LeaseTimes, Outcome as Merged, Says, Statement, Units};
 use protocol::volunteer::{
     OfferAnswer, Volunteer, VolunteerEffect, VolunteerEvent, VolunteerNote, VolunteerSettings, VolunteerStart,
 };
-use protocol::{
-    Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, RecordBytes, RecordsRequest, Unit,
-};
+use protocol::{Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, Unit};
 use snake::Cancel;
 use spec::{Finding, ShardStore};
 use tokio::sync::mpsc;
@@ -25,7 +23,7 @@ use super::trainer::{Done, Job, Outcome, Trainer, Workshop};
 use crate::clock::{Clock, unix_millis};
 use crate::events::{Event, Output};
 use crate::exit::Refused;
-use crate::peer::{Community, Heard, opened, recall, remember, respond, sign, statement};
+use crate::peer::{Community, Heard, Turn, recall, remember, respond, sign, statement, told};
 
 /// How often time passes for the decisions.
 const TICK: Duration = Duration::from_millis(150);
@@ -220,19 +218,18 @@ impl Worker<'_> {
                 };
                 self.community.verdict(ticket, verdict).await;
             }
-            Heard::Records { run: of, peer, records, more } if of == run => {
-                for statement in opened(run, records.iter().map(RecordBytes::as_slice)) {
+            Heard::Exchanged { peer, turn, told: answer } if turn.request.run == run => {
+                for statement in told(run, &answer) {
                     self.hear(&statement).await?;
                 }
-                match more {
-                    Some(more) => self.community.ask_more(peer, more),
+                match turn.next(self.machine.table().records(), &answer) {
+                    Some(turn) => self.community.exchange(peer, turn),
                     None => self.handle(VolunteerEvent::Synced(peer)).await?,
                 }
             }
-            Heard::RecordsAsked { request, reply } => {
+            Heard::ExchangeAsked { request, reply } => {
                 let answer = if request.run == run {
-                    let records = self.machine.table().records();
-                    Answer::Records(records.export(request.have.as_ref(), request.after))
+                    Answer::Exchange(self.machine.table().records().tell(&request.ask))
                 } else {
                     Answer::Absent
                 };
@@ -242,7 +239,7 @@ impl Worker<'_> {
                 tracing::warn!("a manifest from {} is refused: {reason}", from.short());
             }
             // A volunteer takes no reports: the stream is closed.
-            Heard::Stream { .. } | Heard::Manifest(_) | Heard::Member { .. } | Heard::Records { .. } => {}
+            Heard::Stream { .. } | Heard::Manifest(_) | Heard::Member { .. } | Heard::Exchanged { .. } => {}
         }
         Ok(())
     }
@@ -341,8 +338,7 @@ impl Worker<'_> {
                 VolunteerEffect::Forget { unit, content } => self.outbox.forget(unit, content),
                 VolunteerEffect::Offer { unit, content, to } => self.offer(unit, content, to),
                 VolunteerEffect::SyncWith(peer) => {
-                    let have = Some(self.machine.table().records().digests());
-                    self.community.ask_records(peer, RecordsRequest { run, have, after: None });
+                    self.community.exchange(peer, Turn::first(run, self.machine.table().records()));
                 }
                 VolunteerEffect::Note(note) => self.note(&note),
                 VolunteerEffect::Finished(complete) => {

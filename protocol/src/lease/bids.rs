@@ -23,34 +23,11 @@ use crate::unit::Unit;
 /// How many signers' statements are kept per unit, of claims and releases together and of finished.
 pub const KEPT_PER_UNIT: usize = 8;
 
-/// A kept statement with its tie hash.
-#[derive(Debug, Clone)]
-pub(crate) struct Kept {
-    pub(crate) tie: u64,
-    pub(crate) statement: Arc<Statement>,
-}
-
-impl Kept {
-    pub(crate) fn signer(&self) -> PeerKey {
-        self.statement.signer()
-    }
-
-    /// The epoch of a claim or release; 0 for others.
-    pub(crate) fn epoch(&self) -> u32 {
-        epoch(&self.statement)
-    }
-
-    /// Smaller is better. Only signer and epoch enter, and a signer's epoch only grows: see the module.
-    fn rank(&self) -> (Reverse<u32>, u64, PeerKey) {
-        (Reverse(self.epoch()), self.tie, self.signer())
-    }
-}
-
 /// What became of a statement that was offered to a set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// It is in the set now.
-    Kept,
+    /// It is in the set now, perhaps in another's place.
+    Kept(Option<Arc<Statement>>),
     /// The set had this very statement.
     Known,
     /// The set has a newer one of the same signer.
@@ -60,68 +37,88 @@ pub(crate) enum Taken {
 }
 
 /// The 8 best signers' newest statements, best first.
+///
+/// There is one of these per unit and kind, and nearly all hold none or one: those cost two words and no allocation.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Bids(Vec<Kept>);
+#[allow(clippy::box_collection)] // a Vec alone would make every set three words
+pub(crate) enum Bids {
+    #[default]
+    None,
+    One(Arc<Statement>),
+    Many(Box<Vec<Arc<Statement>>>),
+}
 
 impl Bids {
-    pub(crate) const fn none() -> Self {
-        Self(Vec::new())
+    pub(crate) fn as_slice(&self) -> &[Arc<Statement>] {
+        match self {
+            Self::None => &[],
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Many(several) => several,
+        }
     }
 
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Kept> {
-        self.0.iter()
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Arc<Statement>> {
+        self.as_slice().iter()
     }
 
-    pub(crate) fn of(&self, signer: &PeerKey) -> Option<&Kept> {
-        self.0.iter().find(|kept| kept.statement.signer() == *signer)
+    pub(crate) fn of(&self, signer: &PeerKey) -> Option<&Arc<Statement>> {
+        self.iter().find(|kept| kept.signer() == *signer)
     }
 
     /// Whether a claim of this epoch by this signer, newer than what it said before, would be kept.
     pub(crate) fn has_room(&self, unit: &Unit, epoch: u32, signer: &PeerKey) -> bool {
-        if self.0.len() < KEPT_PER_UNIT || self.of(signer).is_some() {
+        let kept = self.as_slice();
+        if kept.len() < KEPT_PER_UNIT || self.of(signer).is_some() {
             return true;
         }
-        let rank = (Reverse(epoch), tie_hash(unit, epoch, signer), *signer);
-        self.0.last().is_none_or(|last| rank < last.rank())
+        let mine = (Reverse(epoch), tie_hash(unit, epoch, signer), *signer);
+        kept.last().is_none_or(|last| mine < rank(last))
     }
 
-    pub(crate) fn merge(&mut self, unit: &Unit, statement: &Arc<Statement>) -> Taken {
+    pub(crate) fn merge(&mut self, statement: &Arc<Statement>) -> Taken {
+        if let Self::None = self {
+            *self = Self::One(Arc::clone(statement));
+            return Taken::Kept(None);
+        }
+        let kept = self.as_slice();
         let signer = statement.signer();
-        let known = self.0.iter().position(|kept| kept.statement.signer() == signer);
-        if let Some(kept) = known.and_then(|at| self.0.get(at)) {
-            match newer(statement, &kept.statement) {
+        let known = kept.iter().position(|kept| kept.signer() == signer);
+        if let Some(kept) = known.and_then(|at| kept.get(at)) {
+            match newer(statement, kept) {
                 Ordering::Equal => return Taken::Known,
                 Ordering::Less => return Taken::Older,
                 Ordering::Greater => {}
             }
         }
-        let tie = tie_hash(unit, epoch(statement), &signer);
-        let new = Kept { tie, statement: Arc::clone(statement) };
-        if known.is_none()
-            && self.0.len() >= KEPT_PER_UNIT
-            && self.0.last().is_some_and(|last| last.rank() < new.rank())
-        {
+        let full = known.is_none() && kept.len() >= KEPT_PER_UNIT;
+        if full && kept.last().is_some_and(|last| rank(last) < rank(statement)) {
             return Taken::Crowded;
         }
-        if let Some(at) = known {
-            self.0.remove(at);
+        if let (Self::One(only), Some(_)) = (&mut *self, known) {
+            return Taken::Kept(Some(std::mem::replace(only, Arc::clone(statement))));
         }
-        let at = self.0.partition_point(|kept| kept.rank() < new.rank());
-        if self.0.len() == self.0.capacity() {
-            self.0.reserve_exact(1);
+        let mut several = match std::mem::take(self) {
+            Self::None => Box::default(),
+            Self::One(only) => Box::new(vec![only]),
+            Self::Many(several) => several,
+        };
+        let mut dropped = known.map(|at| several.remove(at));
+        if full {
+            dropped = several.pop();
         }
-        self.0.insert(at, new);
-        self.0.truncate(KEPT_PER_UNIT);
-        Taken::Kept
+        let at = several.partition_point(|kept| rank(kept) < rank(statement));
+        if several.len() == several.capacity() {
+            several.reserve_exact(1);
+        }
+        several.insert(at, Arc::clone(statement));
+        *self = Self::Many(several);
+        Taken::Kept(dropped)
     }
 }
 
-fn epoch(statement: &Statement) -> u32 {
-    match statement.says() {
-        Says::Claim(claim) => claim.epoch,
-        Says::Release(release) => release.epoch,
-        _ => 0,
-    }
+/// Smaller is better. Only signer and epoch enter, and a signer's epoch only grows: see the module.
+fn rank(statement: &Statement) -> (Reverse<u32>, u64, PeerKey) {
+    (Reverse(statement.epoch()), statement.tie(), statement.signer())
 }
 
 /// Which of one signer's statements about a unit is newer: by epoch, counter, release after claim, bytes. The last two
@@ -129,7 +126,7 @@ fn epoch(statement: &Statement) -> u32 {
 fn newer(a: &Statement, b: &Statement) -> Ordering {
     let key = |s: &Statement| {
         let release = matches!(s.says(), Says::Release(_));
-        (epoch(s), s.says().counter(), release)
+        (s.epoch(), s.says().counter(), release)
     };
     key(a).cmp(&key(b)).then_with(|| a.bytes().cmp(b.bytes()))
 }

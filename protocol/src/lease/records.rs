@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use super::bids::{Bids, Kept, Taken};
+use super::bids::{Bids, Taken};
+use super::ranges::{Content, Ranges, Sum};
 use super::statement::{Says, Statement};
 use super::units::{UnitIndex, Units};
-use crate::digests::{RANGES, RecordDigests};
 use crate::ids::{ContentHash, ModelHash, PeerKey};
-use crate::message::Records;
 use crate::records::Delegation;
 use crate::unit::Unit;
 
@@ -119,6 +118,12 @@ struct Slot {
     word: Option<Arc<Statement>>,
 }
 
+impl Slot {
+    fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
+        self.claims.iter().chain(self.finished.iter()).chain(&self.word)
+    }
+}
+
 /// The set of signed statements about a run. Merging is "newest", "highest" and "best 8" per kind and nothing else, so
 /// it is commutative, associative and idempotent: peers that heard the same statements, in whatever order and however
 /// often, hold the same set.
@@ -132,7 +137,7 @@ struct Slot {
 ///
 /// Of equal statements with different bytes, which only a signer that breaks the rules makes, the larger bytes are
 /// kept. A coordinator's word counts once its delegation is known, not before: that much order there is, and exchange
-/// by [`LeaseRecords::export`] keeps to it.
+/// by [`LeaseRecords::tell`] keeps to it.
 ///
 /// Size is bounded by the shape of the run: at most 17 statements per unit, [`MAX_HEARTBEATS`] and
 /// [`MAX_DELEGATIONS`].
@@ -144,12 +149,16 @@ pub struct LeaseRecords {
     complete: Option<Arc<Statement>>,
     heartbeats: BTreeMap<PeerKey, Arc<Statement>>,
     slots: Vec<Slot>,
+    ranges: Ranges,
+    /// Per range, of what is in it.
+    sums: Vec<Sum>,
 }
 
 impl LeaseRecords {
     /// Nothing said yet about a run of this shape and operator.
     #[must_use]
     pub fn new(units: Arc<Units>, operator: PeerKey) -> Self {
+        let ranges = Ranges::of(&units);
         Self {
             operator,
             delegations: BTreeMap::new(),
@@ -157,6 +166,8 @@ impl LeaseRecords {
             heartbeats: BTreeMap::new(),
             slots: vec![Slot::default(); units.len()],
             units,
+            ranges,
+            sums: vec![Sum::default(); ranges.count()],
         }
     }
 
@@ -186,8 +197,8 @@ impl LeaseRecords {
         let Some(slot) = self.slots.get_mut(index.get()) else {
             return Outcome::Invalid(Invalid::NoSuchUnit);
         };
-        let taken = slot.claims.merge(unit, statement);
-        outcome(taken, Change::Claims(index))
+        let taken = slot.claims.merge(statement);
+        self.account(self.ranges.of_unit(index), statement, taken, Change::Claims(index))
     }
 
     fn merge_finished(&mut self, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
@@ -195,8 +206,8 @@ impl LeaseRecords {
         let Some(slot) = self.slots.get_mut(index.get()) else {
             return Outcome::Invalid(Invalid::NoSuchUnit);
         };
-        let taken = slot.finished.merge(unit, statement);
-        outcome(taken, Change::Finished(index))
+        let taken = slot.finished.merge(statement);
+        self.account(self.ranges.of_unit(index), statement, taken, Change::Finished(index))
     }
 
     fn merge_heartbeat(&mut self, statement: &Arc<Statement>) -> Outcome {
@@ -208,7 +219,7 @@ impl LeaseRecords {
             BTreeMap::pop_last,
             |s| s.says().counter(),
         );
-        outcome(taken, Change::Heartbeat)
+        self.account(self.ranges.of_other(statement), statement, taken, Change::Heartbeat)
     }
 
     fn merge_word(&mut self, delegation: u64, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
@@ -220,7 +231,7 @@ impl LeaseRecords {
             return Outcome::Invalid(Invalid::NoSuchUnit);
         };
         let taken = merge_one(&mut slot.word, statement, |s| word(s).map(|word| word.order()));
-        outcome(taken, Change::Word(index))
+        self.account(self.ranges.of_unit(index), statement, taken, Change::Word(index))
     }
 
     fn merge_complete(&mut self, delegation: u64, statement: &Arc<Statement>) -> Outcome {
@@ -231,7 +242,7 @@ impl LeaseRecords {
             Says::Complete(complete) => complete.delegation,
             _ => 0,
         });
-        outcome(taken, Change::Complete)
+        self.account(self.ranges.of_other(statement), statement, taken, Change::Complete)
     }
 
     fn merge_delegation(&mut self, number: u64, statement: &Arc<Statement>) -> Outcome {
@@ -249,7 +260,32 @@ impl LeaseRecords {
             BTreeMap::pop_first,
             |_| (),
         );
-        outcome(taken, Change::Delegation)
+        self.account(self.ranges.of_other(statement), statement, taken, Change::Delegation)
+    }
+
+    /// Keeps the sums in line with what became of a statement.
+    fn account(&mut self, range: usize, statement: &Arc<Statement>, taken: Taken, change: Change) -> Outcome {
+        match taken {
+            Taken::Kept(dropped) => {
+                if let Some(sum) = self.sums.get_mut(range) {
+                    sum.add(statement);
+                }
+                if let Some(dropped) = dropped {
+                    let range = match dropped.says() {
+                        // The heartbeat of another peer, which had to make room.
+                        Says::Heartbeat(_) => self.ranges.of_other(&dropped),
+                        _ => range,
+                    };
+                    if let Some(sum) = self.sums.get_mut(range) {
+                        sum.remove(&dropped);
+                    }
+                }
+                Outcome::Applied(change)
+            }
+            Taken::Known => Outcome::Known,
+            Taken::Older => Outcome::Ignored(Ignored::Older),
+            Taken::Crowded => Outcome::Ignored(Ignored::Crowded),
+        }
     }
 
     fn check_coordinator(&self, delegation: u64, statement: &Statement) -> Result<(), Outcome> {
@@ -294,14 +330,14 @@ impl LeaseRecords {
 
     /// Claims and releases of a unit.
     pub(crate) fn claims(&self, index: UnitIndex) -> &Bids {
-        static NONE: Bids = Bids::none();
+        static NONE: Bids = Bids::None;
         self.slots.get(index.get()).map_or(&NONE, |slot| &slot.claims)
     }
 
     /// Who says to have finished a unit, with what, by its counter.
     pub fn finished(&self, index: UnitIndex) -> impl Iterator<Item = (PeerKey, ContentHash, u64)> {
         self.slots.get(index.get()).into_iter().flat_map(|slot| slot.finished.iter()).filter_map(|kept| {
-            match kept.statement.says() {
+            match kept.says() {
                 Says::Finished(finished) => Some((kept.signer(), finished.content, finished.counter)),
                 _ => None,
             }
@@ -329,35 +365,66 @@ impl LeaseRecords {
 
     /// Every statement that is kept.
     pub fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
-        let units = self.slots.iter().flat_map(|slot| {
-            let kept = slot.claims.iter().chain(slot.finished.iter()).map(|kept: &Kept| &kept.statement);
-            kept.chain(&slot.word)
-        });
-        self.delegations.values().chain(&self.complete).chain(self.heartbeats.values()).chain(units)
+        self.of_run().chain(self.heartbeats.values()).chain(self.slots.iter().flat_map(Slot::statements))
     }
 
-    /// What this set holds, in short: two peers compare these and exchange the ranges that differ.
+    /// How the statements are spread over ranges.
     #[must_use]
-    pub fn digests(&self) -> RecordDigests {
-        RecordDigests::of(self.statements().map(|statement| *statement.digest()))
+    pub fn ranges(&self) -> Ranges {
+        self.ranges
     }
 
-    /// A page of the statements in all ranges in which `have` differs (`None`: in all ranges), ascending by digest
-    /// and after `after`. A set that changes between two pages may skip one; the next exchange finds it.
-    ///
-    /// Whoever takes them up takes up delegations first: see [`delegations_first`].
-    #[must_use]
-    pub fn export(&self, have: Option<&RecordDigests>, after: Option<[u8; 32]>) -> Records {
-        let differs = have.map_or([true; RANGES], |have| have.differs(&self.digests()));
-        let wanted = |digest: &[u8; 32]| {
-            differs.get(RecordDigests::range(digest)).is_some_and(|differs| *differs)
-                && after.is_none_or(|after| *digest > after)
+    /// Per range, the sum of what is in it.
+    pub(super) fn sums(&self) -> &[Sum] {
+        &self.sums
+    }
+
+    fn of_run(&self) -> impl Iterator<Item = &Arc<Statement>> {
+        self.delegations.values().chain(&self.complete)
+    }
+
+    /// The heartbeats of signers whose keys begin with a byte of these.
+    fn heartbeats_from(&self, first: u8, last: u8) -> impl Iterator<Item = &Arc<Statement>> {
+        let key = |first: u8, rest: u8| {
+            let mut bytes = [rest; 32];
+            bytes[0] = first;
+            PeerKey::from_bytes(bytes)
         };
-        let mut statements: Vec<_> = self.statements().filter(|s| wanted(s.digest())).collect();
-        statements.sort_unstable_by_key(|statement| statement.digest());
-        Records::page(statements.into_iter().map(|s| (*s.digest(), &s.bytes()[..])), after)
+        self.heartbeats.range(key(first, 0)..=key(last, u8::MAX)).map(|(_, statement)| statement)
+    }
+
+    /// The statements in a range, in order.
+    pub(super) fn in_range(&self, range: usize) -> Box<dyn Iterator<Item = &Arc<Statement>> + '_> {
+        match self.ranges.content(range) {
+            Content::Run => Box::new(self.of_run()),
+            Content::Heartbeats(bits) => Box::new(self.heartbeats_from(bits << 4, (bits << 4) | 0x0f)),
+            Content::Units(units) => {
+                Box::new(self.slots.get(units).unwrap_or_default().iter().flat_map(Slot::statements))
+            }
+        }
+    }
+
+    /// How many places there are: see [`at_place`](Self::at_place).
+    pub(super) fn places(&self) -> u32 {
+        u32::try_from(BEFORE_UNITS + self.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The statements at a place. Place 0 has the delegations and the word that the run is complete, then come 256 places
+    /// of heartbeats by the first byte of the signer's key, then the units.
+    pub(super) fn at_place(&self, place: u32) -> Box<dyn Iterator<Item = &Arc<Statement>> + '_> {
+        match (place as usize).checked_sub(BEFORE_UNITS) {
+            None if place == 0 => Box::new(self.of_run()),
+            None => {
+                let byte = u8::try_from(place - 1).unwrap_or(u8::MAX);
+                Box::new(self.heartbeats_from(byte, byte))
+            }
+            Some(unit) => Box::new(self.slots.get(unit).into_iter().flat_map(Slot::statements)),
+        }
     }
 }
+
+/// Places before those of units.
+const BEFORE_UNITS: usize = 1 + 256;
 
 /// Puts delegations before all others, which otherwise stay in order: the words of a coordinator count only once its
 /// delegation is known.
@@ -375,15 +442,6 @@ fn word(statement: &Statement) -> Option<Word> {
     }
 }
 
-fn outcome(taken: Taken, change: Change) -> Outcome {
-    match taken {
-        Taken::Kept => Outcome::Applied(change),
-        Taken::Known => Outcome::Known,
-        Taken::Older => Outcome::Ignored(Ignored::Older),
-        Taken::Crowded => Outcome::Ignored(Ignored::Crowded),
-    }
-}
-
 /// Keeps the greatest by `key`, then bytes.
 fn merge_one<K: Ord>(
     place: &mut Option<Arc<Statement>>,
@@ -398,8 +456,7 @@ fn merge_one<K: Ord>(
             return Taken::Older;
         }
     }
-    *place = Some(Arc::clone(new));
-    Taken::Kept
+    Taken::Kept(place.replace(Arc::clone(new)))
 }
 
 /// Per `name` the greatest by `key`, then bytes; at most `max` names, `drop` taking out the one that goes. Names have
@@ -425,7 +482,7 @@ fn merge_highest<N: Ord + Copy, K: Ord>(
             free.insert(Arc::clone(new));
             match (map.len() > max).then(|| drop(map)).flatten() {
                 Some((dropped, _)) if dropped == name => Taken::Crowded,
-                _ => Taken::Kept,
+                dropped => Taken::Kept(dropped.map(|(_, statement)| statement)),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::hash::tie_hash;
 use crate::envelope::{EnvelopeError, Record, Signed};
 use crate::gossip::GossipRecord;
 use crate::identity::Identity;
@@ -10,6 +11,7 @@ use crate::ids::{PeerKey, RunId};
 use crate::records::{
     Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen,
 };
+use crate::unit::Unit;
 
 /// What a statement says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,27 @@ impl Says {
             Self::Receipt(_) | Self::Reopen(_) | Self::Complete(_) | Self::Delegation(_) => None,
         }
     }
+
+    /// The unit it is about, if it is about one.
+    #[must_use]
+    pub fn unit(&self) -> Option<Unit> {
+        match self {
+            Self::Claim(claim) => Some(claim.unit),
+            Self::Release(release) => Some(release.unit),
+            Self::Finished(finished) => Some(finished.unit),
+            Self::Receipt(receipt) => Some(receipt.unit),
+            Self::Reopen(reopen) => Some(reopen.unit),
+            Self::Heartbeat(_) | Self::Complete(_) | Self::Delegation(_) => None,
+        }
+    }
+
+    fn epoch(&self) -> u32 {
+        match self {
+            Self::Claim(claim) => claim.epoch,
+            Self::Release(release) => release.epoch,
+            _ => 0,
+        }
+    }
 }
 
 /// A verified statement with the signed bytes it came in, so that it can be passed on.
@@ -53,6 +76,8 @@ pub struct Statement {
     says: Says,
     bytes: Arc<[u8]>,
     digest: [u8; 32],
+    /// Asked for whenever statements of a unit are ranked.
+    tie: u64,
 }
 
 impl Statement {
@@ -83,7 +108,8 @@ impl Statement {
     #[must_use]
     pub fn new(signer: PeerKey, says: Says, bytes: Arc<[u8]>) -> Self {
         let digest = *blake3::hash(&bytes).as_bytes();
-        Self { signer, says, bytes, digest }
+        let tie = says.unit().map_or(0, |unit| tie_hash(&unit, says.epoch(), &signer));
+        Self { signer, says, bytes, digest, tie }
     }
 
     /// Who said it.
@@ -102,6 +128,18 @@ impl Statement {
     #[must_use]
     pub fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
+    }
+
+    /// The epoch of a claim or release; 0 for others.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.says.epoch()
+    }
+
+    /// The [tie hash](super::tie_hash) of unit, epoch and signer; 0 for a statement about no unit.
+    #[must_use]
+    pub fn tie(&self) -> u64 {
+        self.tie
     }
 
     /// BLAKE3 of the envelope: names this very statement.

@@ -10,6 +10,10 @@ pub const MAX_UNITS: usize = 1 << 20;
 pub struct UnitIndex(u32);
 
 impl UnitIndex {
+    pub(super) const fn at(position: u32) -> Self {
+        Self(position)
+    }
+
     /// The position as an index.
     #[must_use]
     pub const fn get(self) -> usize {

@@ -1,14 +1,16 @@
 //! The second layer of the lease table: who holds what, as far as this peer can tell now.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::bids::{KEPT_PER_UNIT, Kept};
+use super::bids::KEPT_PER_UNIT;
 use super::moment::Moment;
 use super::records::{Change, LeaseRecords, Word};
 use super::statement::{Says, Statement};
 use super::times::LeaseTimes;
+use super::unit_set::UnitSet;
 use super::units::{UnitIndex, Units};
 use crate::ids::{ContentHash, PeerKey};
 
@@ -88,12 +90,25 @@ impl Fate {
 /// A signer's claim on a unit, seen from here.
 #[derive(Debug, Clone)]
 struct Stay {
-    signer: PeerKey,
+    /// Its newest claim or release.
+    said: Arc<Statement>,
     first_seen: Moment,
-    epoch: u32,
-    counter: u64,
-    tie: u64,
     fate: Fate,
+}
+
+impl Stay {
+    fn signer(&self) -> PeerKey {
+        self.said.signer()
+    }
+
+    fn counter(&self) -> u64 {
+        self.said.says().counter().unwrap_or(0)
+    }
+
+    /// Smaller wins.
+    fn rank(&self) -> (u32, u64, PeerKey) {
+        (self.said.epoch(), self.said.tie(), self.signer())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -112,7 +127,8 @@ enum Voice {
 /// A peer, as its counter shows it.
 #[derive(Debug, Clone)]
 struct Speaker {
-    counter: u64,
+    /// Its highest, once it said anything that has one.
+    counter: Option<u64>,
     grew: Moment,
     voice: Voice,
     /// Its live claims, oldest first: the first `share` of them count.
@@ -131,15 +147,16 @@ pub struct View {
     times: LeaseTimes,
     now: Moment,
     units: Vec<UnitView>,
-    speakers: BTreeMap<PeerKey, Speaker>,
+    /// Looked up by key; never gone through in order.
+    speakers: HashMap<PeerKey, Speaker, foldhash::fast::RandomState>,
     heard: usize,
     /// One entry per peer that is heard: when to look again whether it still is.
     silences: BinaryHeap<Reverse<(Moment, PeerKey)>>,
     /// First claims in the order in which they were seen.
     tenures: VecDeque<(Moment, UnitIndex, PeerKey)>,
-    open: BTreeSet<UnitIndex>,
-    leased: BTreeSet<UnitIndex>,
-    finished: BTreeSet<UnitIndex>,
+    open: UnitSet,
+    leased: UnitSet,
+    finished: UnitSet,
     done: usize,
     longest: Option<Duration>,
 }
@@ -153,13 +170,13 @@ impl View {
             times,
             now,
             units: vec![unit; units.len()],
-            speakers: BTreeMap::new(),
+            speakers: HashMap::default(),
             heard: 0,
             silences: BinaryHeap::new(),
             tenures: VecDeque::new(),
-            open: units.indices().collect(),
-            leased: BTreeSet::new(),
-            finished: BTreeSet::new(),
+            open: UnitSet::all(units.len()),
+            leased: UnitSet::none(units.len()),
+            finished: UnitSet::none(units.len()),
             done: 0,
             longest: None,
         }
@@ -197,21 +214,24 @@ impl View {
     }
 
     fn hear(&mut self, peer: PeerKey, counter: u64) {
-        if !self.speakers.contains_key(&peer) && self.speakers.len() >= MAX_PEERS {
+        if self.speakers.len() >= MAX_PEERS && !self.speakers.contains_key(&peer) {
             self.speakers.retain(|_, s| s.voice == Voice::Heard || !s.live.is_empty());
             if self.speakers.len() >= MAX_PEERS {
                 return;
             }
         }
         let now = self.now;
-        let fresh =
-            || Speaker { counter: 0, grew: Moment::default(), voice: Voice::Silent, live: BTreeSet::new() };
-        let known = self.speakers.contains_key(&peer);
+        let fresh = || Speaker {
+            counter: None,
+            grew: Moment::default(),
+            voice: Voice::Silent,
+            live: BTreeSet::new(),
+        };
         let speaker = self.speakers.entry(peer).or_insert_with(fresh);
-        if known && counter <= speaker.counter {
+        if speaker.counter.is_some_and(|known| counter <= known) {
             return;
         }
-        speaker.counter = counter;
+        speaker.counter = Some(counter);
         speaker.grew = now;
         if speaker.voice == Voice::Silent {
             speaker.voice = Voice::Heard;
@@ -246,7 +266,7 @@ impl View {
             return;
         }
         let was = std::mem::replace(&mut stay.fate, Fate::Expired);
-        let key = (stay.counter, unit);
+        let key = (stay.counter(), unit);
         if was == Fate::Live {
             self.leave_share(signer, key, records);
         }
@@ -254,7 +274,7 @@ impl View {
     }
 
     fn stay_mut(&mut self, unit: UnitIndex, signer: &PeerKey) -> Option<&mut Stay> {
-        self.units.get_mut(unit.get())?.stays.iter_mut().find(|stay| stay.signer == *signer)
+        self.units.get_mut(unit.get())?.stays.iter_mut().find(|stay| stay.signer() == *signer)
     }
 
     /// Brings a unit's claims and state in line with the records.
@@ -269,37 +289,37 @@ impl View {
         if let Some(view) = self.units.get_mut(unit.get()) {
             let bids = records.claims(unit);
             view.stays.retain(|stay| {
-                let stays = bids.of(&stay.signer).is_some();
+                let stays = bids.of(&stay.signer()).is_some();
                 if !stays && stay.fate == Fate::Live {
-                    released.push((stay.signer, (stay.counter, unit)));
+                    released.push((stay.signer(), (stay.counter(), unit)));
                 }
                 stays
             });
-            for kept in bids.iter() {
-                let finished = records.finished(unit).find(|(signer, ..)| *signer == kept.signer());
-                let wants = Wants::of(kept, finished.map(|(_, _, counter)| counter));
-                let heard = self.speakers.get(&kept.signer()).is_some_and(|s| s.voice == Voice::Heard);
-                let at = view.stays.iter().position(|stay| stay.signer == kept.signer());
-                let Some(stay) = at.and_then(|at| view.stays.get_mut(at)) else {
+            for said in bids.iter() {
+                let signer = said.signer();
+                let finished = records.finished(unit).find(|(by, ..)| *by == signer);
+                let wanted = wanted(said, finished.map(|(_, _, counter)| counter));
+                let heard = self.speakers.get(&signer).is_some_and(|s| s.voice == Voice::Heard);
+                let Some(stay) = view.stays.iter_mut().find(|stay| stay.signer() == signer) else {
                     if view.stays.len() == view.stays.capacity() {
                         view.stays.reserve_exact(1);
                     }
-                    let stay = Stay::begin(kept, &wants, heard, self.now);
+                    let stay = Stay::begin(said, wanted, heard, self.now);
                     if stay.fate == Fate::Live {
-                        joined.push((stay.signer, (stay.counter, unit)));
+                        joined.push((signer, (stay.counter(), unit)));
                     }
-                    self.tenures.push_back((self.now, unit, stay.signer));
+                    self.tenures.push_back((self.now, unit, signer));
                     view.stays.push(stay);
                     continue;
                 };
-                let before = (stay.fate, stay.counter);
-                stay.follow(kept, &wants, heard);
-                if before != (stay.fate, stay.counter) {
+                let before = (stay.fate, stay.counter());
+                stay.follow(said, wanted, heard);
+                if before != (stay.fate, stay.counter()) {
                     if before.0 == Fate::Live {
-                        released.push((stay.signer, (before.1, unit)));
+                        released.push((signer, (before.1, unit)));
                     }
                     if stay.fate == Fate::Live {
-                        joined.push((stay.signer, (stay.counter, unit)));
+                        joined.push((signer, (stay.counter(), unit)));
                     }
                 }
             }
@@ -322,7 +342,7 @@ impl View {
         let units = &self.units;
         self.tenures.retain(|(first_seen, unit, signer)| {
             let stays = units.get(unit.get()).map_or(&[][..], |view| &view.stays);
-            stays.iter().any(|stay| stay.signer == *signer && stay.first_seen == *first_seen)
+            stays.iter().any(|stay| stay.signer() == *signer && stay.first_seen == *first_seen)
         });
     }
 
@@ -330,7 +350,7 @@ impl View {
     fn forget_stays(&mut self, unit: UnitIndex, records: &LeaseRecords) {
         let stays = self.units.get_mut(unit.get()).map(|view| std::mem::take(&mut view.stays));
         for stay in stays.into_iter().flatten().filter(|stay| stay.fate == Fate::Live) {
-            self.leave_share(stay.signer, (stay.counter, unit), records);
+            self.leave_share(stay.signer(), (stay.counter(), unit), records);
         }
     }
 
@@ -360,8 +380,8 @@ impl View {
 
     fn counts(&self, unit: UnitIndex, stay: &Stay) -> bool {
         stay.fate == Fate::Live
-            && self.speakers.get(&stay.signer).is_some_and(|speaker| {
-                speaker.live.iter().take(self.times.share).any(|key| *key == (stay.counter, unit))
+            && self.speakers.get(&stay.signer()).is_some_and(|speaker| {
+                speaker.live.iter().take(self.times.share).any(|key| *key == (stay.counter(), unit))
             })
     }
 
@@ -380,8 +400,8 @@ impl View {
                 }
             }
         }
-        match self.live(unit).min_by_key(|stay| (stay.epoch, stay.tie, stay.signer)) {
-            Some(stay) => UnitState::Leased { by: stay.signer, epoch: stay.epoch },
+        match self.live(unit).min_by_key(|stay| stay.rank()) {
+            Some(stay) => UnitState::Leased { by: stay.signer(), epoch: stay.said.epoch() },
             None => UnitState::Open,
         }
     }
@@ -403,15 +423,15 @@ impl View {
             self.longest = self.longest.max(Some(lasted));
         }
         match old {
-            Stage::Open => drop(self.open.remove(&unit)),
-            Stage::Leased => drop(self.leased.remove(&unit)),
-            Stage::Finished => drop(self.finished.remove(&unit)),
+            Stage::Open => self.open.remove(unit),
+            Stage::Leased => self.leased.remove(unit),
+            Stage::Finished => self.finished.remove(unit),
             Stage::Done => self.done -= 1,
         }
         match new {
-            Stage::Open => drop(self.open.insert(unit)),
-            Stage::Leased => drop(self.leased.insert(unit)),
-            Stage::Finished => drop(self.finished.insert(unit)),
+            Stage::Open => self.open.insert(unit),
+            Stage::Leased => self.leased.insert(unit),
+            Stage::Finished => self.finished.insert(unit),
             Stage::Done => self.done += 1,
         }
     }
@@ -432,23 +452,23 @@ impl View {
     /// again.
     #[must_use]
     pub fn claimants(&self, unit: UnitIndex) -> Vec<PeerKey> {
-        let mut live: Vec<_> = self.live(unit).map(|stay| (stay.epoch, stay.tie, stay.signer)).collect();
+        let mut live: Vec<_> = self.live(unit).map(Stay::rank).collect();
         live.sort_unstable();
         live.into_iter().map(|(.., signer)| signer).collect()
     }
 
     /// Open units, in order.
-    pub fn open(&self) -> &BTreeSet<UnitIndex> {
+    pub fn open(&self) -> &UnitSet {
         &self.open
     }
 
     /// Units that somebody trains.
-    pub fn leased(&self) -> &BTreeSet<UnitIndex> {
+    pub fn leased(&self) -> &UnitSet {
         &self.leased
     }
 
     /// Units that somebody has trained and the coordinator hasn't acknowledged.
-    pub fn finished(&self) -> &BTreeSet<UnitIndex> {
+    pub fn finished(&self) -> &UnitSet {
         &self.finished
     }
 
@@ -491,13 +511,13 @@ impl View {
         if bids.iter().len() == 0 {
             return Some(0);
         }
-        let own = view.stays.iter().find(|stay| stay.signer == *peer);
+        let own = view.stays.iter().find(|stay| stay.signer() == *peer);
         if own.is_some_and(|stay| stay.fate == Fate::Expired) {
             return None;
         }
-        let mut epoch = bids.of(peer).map_or(0, Kept::epoch);
+        let mut epoch = bids.of(peer).map_or(0, |kept| kept.epoch());
         let mut dead: Vec<_> =
-            view.stays.iter().filter(|stay| stay.fate.is_dead()).map(|stay| stay.epoch).collect();
+            view.stays.iter().filter(|stay| stay.fate.is_dead()).map(|stay| stay.said.epoch()).collect();
         dead.sort_unstable();
         for dead in dead {
             if dead == epoch {
@@ -508,54 +528,37 @@ impl View {
         if bids.has_room(&name, epoch, peer) {
             return Some(epoch);
         }
-        bids.iter().map(Kept::epoch).max()?.checked_add(1)
+        bids.iter().map(|kept| kept.epoch()).max()?.checked_add(1)
     }
 }
 
-/// What a kept statement asks for.
-struct Wants {
-    counter: u64,
-    fate: Fate,
-}
-
-impl Wants {
-    fn of(kept: &Kept, finished: Option<u64>) -> Self {
-        let counter = kept.statement.says().counter().unwrap_or(0);
-        let claim = matches!(kept.statement.says(), Says::Claim(_));
-        let over = !claim || finished.is_some_and(|finished| finished >= counter);
-        Self { counter, fate: if over { Fate::Over } else { Fate::Live } }
-    }
+/// What a kept statement asks for, its signer having said `finished` with this counter.
+fn wanted(said: &Statement, finished: Option<u64>) -> Fate {
+    let claim = matches!(said.says(), Says::Claim(_));
+    let over = !claim || finished.is_some_and(|finished| Some(finished) >= said.says().counter());
+    if over { Fate::Over } else { Fate::Live }
 }
 
 impl Stay {
-    fn begin(kept: &Kept, wants: &Wants, heard: bool, now: Moment) -> Self {
-        let fate = match wants.fate {
+    fn begin(said: &Arc<Statement>, wanted: Fate, heard: bool, now: Moment) -> Self {
+        let fate = match wanted {
             Fate::Live if !heard => Fate::Silent,
             other => other,
         };
-        Self {
-            signer: kept.signer(),
-            first_seen: now,
-            epoch: kept.epoch(),
-            counter: wants.counter,
-            tie: kept.tie,
-            fate,
-        }
+        Self { said: Arc::clone(said), first_seen: now, fate }
     }
 
     /// Takes up a newer statement of the same signer.
-    fn follow(&mut self, kept: &Kept, wants: &Wants, heard: bool) {
-        let later = kept.epoch() > self.epoch;
-        let newer = later || wants.counter > self.counter;
-        self.fate = match (self.fate, wants.fate) {
+    fn follow(&mut self, said: &Arc<Statement>, wanted: Fate, heard: bool) {
+        let later = said.epoch() > self.said.epoch();
+        let newer = later || said.says().counter() > self.said.says().counter();
+        self.fate = match (self.fate, wanted) {
             (Fate::Expired, _) => Fate::Expired,
             (Fate::Silent, _) if !later => Fate::Silent,
             (_, Fate::Live) if newer && !heard => Fate::Silent,
             (Fate::Over, Fate::Live) if !newer => Fate::Over,
             (_, wanted) => wanted,
         };
-        self.epoch = kept.epoch();
-        self.counter = wants.counter;
-        self.tie = kept.tie;
+        self.said = Arc::clone(said);
     }
 }

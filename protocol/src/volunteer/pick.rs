@@ -1,6 +1,6 @@
 //! Which unit next. A function of the table and of what lies in the cache.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::ids::PeerKey;
@@ -33,21 +33,23 @@ impl Choice<'_> {
     pub(super) fn open(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
         let open = self.table.view().open();
         let crowd = self.crowd(open.len());
-        let eligible = open.iter().copied().filter(|unit| may(*unit) && self.is_my_turn(*unit, crowd));
+        let eligible = open.iter().filter(|unit| may(*unit) && self.is_my_turn(*unit, crowd));
         eligible.min_by_key(|unit| (self.place(*unit), self.rank(*unit)))
     }
 
     /// The paths with open units, in the order in which this peer would come to them.
     pub(super) fn paths(&self, may: impl Fn(UnitIndex) -> bool) -> Vec<u32> {
-        let mut first: BTreeMap<u32, (u8, u64)> = BTreeMap::new();
-        for unit in self.table.view().open().iter().copied().filter(|unit| may(*unit)) {
-            let turn = (self.place(unit), self.rank(unit));
-            let best = first.entry(self.table.units().unit(unit).path).or_insert(turn);
-            *best = turn.min(*best);
+        // Units come by path: each path once, with the turn of its first unit.
+        let mut paths: Vec<((u8, u64), u32)> = Vec::new();
+        for unit in self.table.view().open().iter().filter(|unit| may(*unit)) {
+            let (turn, path) = ((self.place(unit), self.rank(unit)), self.table.units().unit(unit).path);
+            match paths.last_mut() {
+                Some((best, of)) if *of == path => *best = turn.min(*best),
+                _ => paths.push((turn, path)),
+            }
         }
-        let mut paths: Vec<u32> = first.keys().copied().collect();
-        paths.sort_by_key(|path| first.get(path).copied());
-        paths
+        paths.sort_unstable();
+        paths.into_iter().map(|(_, path)| path).collect()
     }
 
     /// How far away the rows of a unit are: in memory, on disk, elsewhere.
@@ -66,7 +68,7 @@ impl Choice<'_> {
     pub(super) fn repeat(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
         let view = self.table.view();
         let lease = view.lease();
-        let due = view.finished().iter().copied().filter(|unit| {
+        let due = view.finished().iter().filter(|unit| {
             let finished = self.table.records().finished(*unit);
             let there = finished.filter(|(signer, ..)| view.is_heard(signer)).count() as u32;
             self.is_due(*unit, lease * (10 * there * there), lease / 4)
@@ -82,7 +84,7 @@ impl Choice<'_> {
         let lease = view.lease();
         let overdue =
             view.longest_lease().map_or(lease * 3, |longest| (longest * 3).max(Duration::from_secs(2)));
-        let due = view.leased().iter().copied().filter(|unit| {
+        let due = view.leased().iter().filter(|unit| {
             self.is_due(*unit, overdue, lease / 4) && may(*unit) && self.has_one_other_claimant(*unit)
         });
         due.min_by_key(|unit| (view.since(*unit), self.rank(*unit)))

@@ -424,19 +424,26 @@ impl World {
 
     /// `node` takes over what `with` knows and it doesn't.
     fn exchange(&mut self, node: usize, with: usize) {
-        let lost = self.lost();
-        let mut statements: Vec<_> = match (self.nodes.get(&node), self.nodes.get(&with)) {
-            (Some(asks), Some(answers)) if !lost => {
-                let have = asks.table().records().digests();
-                let differs = have.differs(&answers.table().records().digests());
-                let of = |s: &&Arc<Statement>| differs[protocol::RecordDigests::range(s.digest())];
-                answers.table().records().statements().filter(of).cloned().collect()
-            }
-            _ => Vec::new(),
+        let mut ask = match (self.lost(), self.nodes.get(&node)) {
+            (false, Some(asks)) => Some(asks.table().records().ask([7; 32])),
+            _ => None,
         };
-        delegations_first(&mut statements);
-        for statement in statements {
-            self.hear(node, &statement);
+        while let (Some(asked), Some(answers)) = (ask.take(), self.nodes.get(&with)) {
+            let records = answers.table().records();
+            let told = records.tell(&asked);
+            let mut statements = Vec::new();
+            if let protocol::Told::Records(told) = &told {
+                let find = |bytes: &protocol::RecordBytes| {
+                    records.statements().find(|it| it.bytes()[..] == *bytes.as_slice()).cloned()
+                };
+                statements.extend(told.records.iter().filter_map(find));
+            }
+            delegations_first(&mut statements);
+            for statement in statements {
+                self.hear(node, &statement);
+            }
+            let asks = self.nodes.get(&node);
+            ask = asks.and_then(|it| it.table().records().next_ask(&asked, &told, [8; 32]));
         }
         if node != COORDINATOR {
             self.volunteer(node, VolunteerEvent::Synced(key(with)));

@@ -1,9 +1,11 @@
 //! Requests, answers and the frames of a report's stream.
 
-use protocol::limits::{HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES, RECORDS};
+use protocol::limits::{
+    EXCHANGE_IDS, EXCHANGE_RANGES, HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES, RECORDS,
+};
 use protocol::{
-    Answer, Codec, Hello, HelloRun, MessageError, Offer, RecordBytes, RecordDigests, Records, RecordsRequest,
-    ReportAck, ReportOffer, ReportReply, Request, RunId, frame_head, frame_length,
+    Answer, Ask, Codec, ExchangeRequest, Hello, HelloRun, MessageError, Offer, Prints, RangeIds, RecordBytes,
+    Records, ReportAck, ReportOffer, ReportReply, Request, RunId, Told, frame_head, frame_length,
 };
 
 use crate::samples::{other, peer, run};
@@ -18,20 +20,30 @@ fn hello_run(run: RunId, peers: usize, bytes: usize) -> HelloRun {
     }
 }
 
+fn exchange(ask: Ask) -> Request {
+    Request::Exchange(ExchangeRequest { run: run(), ask })
+}
+
 #[test]
 fn requests_round_trip_and_are_pinned() {
     let all = [
         Request::Hello(Hello { runs: vec![hello_run(run(), 2, 10)] }),
         Request::Manifest(run()),
         Request::Offer(Offer { manifest: RecordBytes(vec![1]), delegation: RecordBytes(vec![2]) }),
-        Request::Records(RecordsRequest { run: run(), have: None, after: Some([3; 32]) }),
-        Request::Records(RecordsRequest { run: run(), have: Some(RecordDigests::of([])), after: None }),
+        exchange(Ask::From(7)),
+        exchange(Ask::Compare(Prints { salt: [3; 32], prints: vec![1; 4 * EXCHANGE_RANGES] })),
+        exchange(Ask::Fetch(vec![RangeIds { range: 2, ids: vec![5; 8 * RECORDS] }])),
     ];
     for request in all {
         assert_eq!(Request::decode(&request.encode().unwrap()).unwrap(), request);
     }
     let bytes = Request::Manifest(run()).encode().unwrap();
     assert_eq!(bytes, [b"\xa1\x68manifest\x58\x20".as_slice(), &[0xaa; 32]].concat());
+    let bytes = exchange(Ask::From(7)).encode().unwrap();
+    assert_eq!(
+        bytes,
+        [b"\xa1\x68exchange\xa2\x61q\xa1\x64from\x07\x61r\x58\x20".as_slice(), &[0xaa; 32]].concat()
+    );
     let bytes = Request::Hello(Hello::default()).encode().unwrap();
     assert_eq!(bytes, b"\xa1\x65hello\xa1\x61r\x80");
 }
@@ -43,7 +55,8 @@ fn answers_round_trip_and_are_pinned() {
         Answer::Manifest(RecordBytes(vec![1; MANIFEST_BYTES])),
         Answer::Absent,
         Answer::Accepted,
-        Answer::Records(Records { records: vec![RecordBytes(vec![1])], next: Some([9; 32]) }),
+        Answer::Exchange(Told::Records(Records { records: vec![RecordBytes(vec![1])], next: Some(9) })),
+        Answer::Exchange(Told::Ids(vec![RangeIds { range: 2, ids: vec![5; 8 * EXCHANGE_IDS] }])),
         Answer::Busy(5),
         Answer::No("why".into()),
     ];
@@ -92,28 +105,19 @@ fn a_hello_is_made_to_fit() {
 }
 
 #[test]
-fn records_come_in_pages() {
-    let mut all: Vec<([u8; 32], Vec<u8>)> = (0..5000_u64)
-        .map(|i| (*blake3::hash(&i.to_le_bytes()).as_bytes(), vec![0; 100 + (i % 300) as usize]))
-        .collect();
-    all.sort_unstable();
-    let mut got = 0;
-    let mut pages = 0;
-    let mut after = None;
-    loop {
-        let page = Records::page(all.iter().map(|(digest, bytes)| (*digest, bytes.as_slice())), after);
-        assert!(page.records.len() <= RECORDS);
-        got += page.records.len();
-        pages += 1;
-        let answer = Answer::Records(page.clone());
-        assert_eq!(Answer::decode(&answer.encode().unwrap()).unwrap(), answer);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert_eq!((got, pages), (5000, 6));
-    assert_eq!(Records::page([], None), Records::default());
+fn odd_exchanges_are_refused() {
+    let refused = |ask: Ask| assert!(exchange(ask.clone()).encode().is_err(), "{ask:?}");
+    let ids = |range, bytes| RangeIds { range, ids: vec![0; bytes] };
+    refused(Ask::Compare(Prints { salt: [0; 32], prints: vec![0; 4 * EXCHANGE_RANGES + 4] }));
+    refused(Ask::Compare(Prints { salt: [0; 32], prints: vec![0; 5] }));
+    refused(Ask::Fetch(vec![ids(0, 8 * RECORDS + 8)]));
+    refused(Ask::Fetch(vec![ids(1, 8), ids(1, 8)]));
+    refused(Ask::Fetch(vec![ids(0, 7)]));
+    refused(Ask::Fetch(vec![ids(0, 0)]));
+    let too_many = Answer::Exchange(Told::Ids(vec![ids(0, 8 * EXCHANGE_IDS), ids(1, 8)]));
+    assert!(too_many.encode().is_err());
+    let records = Records { records: vec![RecordBytes(vec![1]); RECORDS + 1], next: None };
+    assert!(Answer::Exchange(Told::Records(records)).encode().is_err());
 }
 
 #[test]

@@ -146,6 +146,7 @@ impl World {
         let Some(machine) = self.machines.get(number) else { return };
         let is_heartbeat = matches!(says, Says::Heartbeat(_));
         let Ok(statement) = Statement::sign(&machine.identity, self.run, says).map(Arc::new) else { return };
+        self.said.insert(*statement.digest(), Arc::clone(&statement));
         let bytes = statement.bytes().len() as u64;
         let said = if is_heartbeat { &mut self.measure.heartbeats } else { &mut self.measure.words };
         *said = (said.0 + 1, said.1 + bytes);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use protocol::coordinator::{CoordinatorEffect, CoordinatorEvent};
-use protocol::lease::{Statement, delegations_first};
+use protocol::lease::Statement;
 use protocol::volunteer::{OfferAnswer, VolunteerEvent};
-use protocol::{ContentHash, ModelHash, RecordDigests, Unit};
+use protocol::{ContentHash, ModelHash, Unit};
 
 use super::{COORDINATOR, Event, NEIGHBOURS, TICK_MS, World, content};
 use crate::machine::Mind;
@@ -187,38 +187,6 @@ impl World {
         self.coordinator(CoordinatorEvent::HeaderArrived { from: key, unit, content, length: 100 });
     }
 
-    /// A machine takes over what another one knows and it doesn't.
-    fn exchange(&mut self, number: usize, life: u32, with: usize) {
-        if self.life(number) != life || !self.reach(number, with) || self.link.loses() {
-            return;
-        }
-        let tables = (
-            self.machines.get(number).and_then(|it| it.table()),
-            self.machines.get(with).and_then(|it| it.table()),
-        );
-        let (Some(asks), Some(answers)) = tables else { return };
-        let differs = asks.records().digests().differs(&answers.records().digests());
-        let wanted = |statement: &&Arc<Statement>| {
-            differs.get(RecordDigests::range(statement.digest())).is_some_and(|differs| *differs)
-        };
-        let mut statements: Vec<Arc<Statement>> = match differs.contains(&true) {
-            true => answers.records().statements().filter(wanted).cloned().collect(),
-            false => Vec::new(),
-        };
-        delegations_first(&mut statements);
-        let bytes: usize = statements.iter().map(|statement| statement.bytes().len()).sum();
-        self.measure.exchanges.0 += 1;
-        self.measure.exchanges.1 += 512 + bytes as u64;
-        for statement in statements {
-            self.deliver(number, &statement);
-        }
-        if number != COORDINATOR
-            && let Some(key) = self.machines.get(with).map(|machine| machine.key)
-        {
-            self.volunteer(number, VolunteerEvent::Synced(key));
-        }
-    }
-
     /// The volunteer that has been there longest goes without a word, and a new one comes.
     fn replace(&mut self) {
         let oldest = self.oldest;
@@ -264,7 +232,7 @@ impl World {
         self.after_awake(number);
     }
 
-    fn deliver(&mut self, number: usize, statement: &Arc<Statement>) {
+    pub(super) fn deliver(&mut self, number: usize, statement: &Arc<Statement>) {
         if !self.machines.get(number).is_some_and(|machine| machine.is_up()) {
             return;
         }

@@ -1,0 +1,264 @@
+//! Comparing two sets of statements and handing over what one side lacks: what to answer and what to ask next.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::ranges::id;
+use super::records::LeaseRecords;
+use super::statement::Statement;
+use crate::exchange::{Ask, Prints, RangeIds, RecordId, Records, Told};
+use crate::limits::{EXCHANGE_IDS, RECORDS};
+
+/// A peer that has fewer statements than this asks for everything: comparing costs about as much.
+const FEW: usize = 64;
+
+impl LeaseRecords {
+    /// The first question of an exchange. The salt is random, and another one every time.
+    #[must_use]
+    pub fn ask(&self, salt: [u8; 32]) -> Ask {
+        if self.len() < FEW { Ask::From(0) } else { self.compare(salt) }
+    }
+
+    fn compare(&self, salt: [u8; 32]) -> Ask {
+        let prints = self.sums().iter().flat_map(|sum| sum.print(&salt)).collect();
+        Ask::Compare(Prints { salt, prints })
+    }
+
+    /// The answer to a question of another peer's.
+    #[must_use]
+    pub fn tell(&self, ask: &Ask) -> Told {
+        match ask {
+            Ask::From(place) => Told::Records(self.page(*place)),
+            Ask::Compare(prints) => Told::Ids(self.differing(prints)),
+            Ask::Fetch(wanted) => Told::Records(self.fetched(wanted)),
+        }
+    }
+
+    /// What to ask next, when the answer to a question was taken up; `None`: the exchange is through.
+    #[must_use]
+    pub fn next_ask(&self, asked: &Ask, told: &Told, salt: [u8; 32]) -> Option<Ask> {
+        match (asked, told) {
+            (Ask::From(before), Told::Records(records)) => {
+                records.next.filter(|next| next > before).map(Ask::From)
+            }
+            (Ask::Compare(_), Told::Ids(theirs)) => self.lacking(theirs),
+            // There were more than one answer holds, perhaps: what differs still is seen by comparing again.
+            (Ask::Fetch(wanted), Told::Records(records)) => {
+                let asked_for: usize = wanted.iter().map(RangeIds::len).sum();
+                let more = asked_for >= RECORDS || records.records.len() < asked_for;
+                (more && !records.records.is_empty()).then(|| self.compare(salt))
+            }
+            _ => None,
+        }
+    }
+
+    /// The names of statements in ranges that differ, as many as an answer holds.
+    fn differing(&self, theirs: &Prints) -> Vec<RangeIds> {
+        let mut all = Vec::new();
+        let mut left = EXCHANGE_IDS;
+        let prints = theirs.prints.as_chunks::<4>().0;
+        for ((range, sum), print) in self.sums().iter().enumerate().zip(prints) {
+            if left == 0 {
+                break;
+            }
+            if sum.print(&theirs.salt) == *print {
+                continue;
+            }
+            let mut ids = RangeIds::new(range as u32);
+            self.in_range(range).take(left).for_each(|statement| ids.push(id(statement)));
+            left -= ids.len();
+            if !ids.is_empty() {
+                all.push(ids);
+            }
+        }
+        all
+    }
+
+    /// What of these isn't here: asked for by name, or, when that is most of very many, everything in order.
+    fn lacking(&self, theirs: &[RangeIds]) -> Option<Ask> {
+        let mut wanted: Vec<RangeIds> = Vec::new();
+        let (mut all, mut lacking, mut named) = (0, 0, 0);
+        for ids in theirs {
+            let mine: BTreeSet<RecordId> = self.in_range(ids.range as usize).map(|it| id(it)).collect();
+            let mut missing = RangeIds::new(ids.range);
+            for record in ids.iter() {
+                all += 1;
+                if mine.contains(&record) {
+                    continue;
+                }
+                lacking += 1;
+                if named < RECORDS {
+                    named += 1;
+                    missing.push(record);
+                }
+            }
+            if !missing.is_empty() {
+                wanted.push(missing);
+            }
+        }
+        match wanted.is_empty() {
+            true => None,
+            false if lacking > RECORDS && lacking > all / 2 => Some(Ask::From(0)),
+            false => Some(Ask::Fetch(wanted)),
+        }
+    }
+
+    /// The statements with these names, as many as an answer holds.
+    fn fetched(&self, wanted: &[RangeIds]) -> Records {
+        let mut found = Records::default();
+        let mut left = Records::ROOM;
+        for ids in wanted {
+            let names: BTreeSet<RecordId> = ids.iter().collect();
+            for statement in self.in_range(ids.range as usize).filter(|it| names.contains(&id(it))) {
+                if !found.add(&mut left, statement.bytes()) {
+                    return found;
+                }
+            }
+        }
+        found
+    }
+
+    /// A page of all statements in order, from a place on: see [`LeaseRecords::at_place`]. A place that is longer than a
+    /// page is cut; comparing finds the rest.
+    fn page(&self, from: u32) -> Records {
+        let mut page = Records::default();
+        let mut left = Records::ROOM;
+        for place in from..self.places() {
+            let statements: Vec<&Arc<Statement>> = self.at_place(place).collect();
+            let bytes: usize = statements.iter().map(|statement| statement.bytes().len()).sum();
+            let fits = bytes <= left && page.records.len() + statements.len() <= RECORDS;
+            if !fits && !page.records.is_empty() {
+                page.next = Some(place);
+                return page;
+            }
+            for statement in statements {
+                if !page.add(&mut left, statement.bytes()) {
+                    break;
+                }
+            }
+        }
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::PeerKey;
+    use crate::lease::{Says, Units};
+    use crate::records::{Claim, Delegation, Finished, Heartbeat};
+
+    fn peer(number: u64) -> PeerKey {
+        PeerKey::from_bytes(*blake3::hash(&number.to_le_bytes()).as_bytes())
+    }
+
+    fn seal(signer: PeerKey, says: Says) -> Arc<Statement> {
+        let bytes = format!("{signer} {says:?}").into_bytes();
+        Arc::new(Statement::new(signer, says, bytes.into()))
+    }
+
+    fn empty(units: usize) -> LeaseRecords {
+        LeaseRecords::new(Arc::new(Units::new(&vec![1; units], 1).unwrap()), peer(0))
+    }
+
+    /// A claim and a finished of every unit, heartbeats, a delegation.
+    fn full(units: usize) -> LeaseRecords {
+        let mut records = empty(units);
+        let delegation = Delegation { coordinator: peer(1), addresses: Vec::new(), number: 1 };
+        records.merge(&seal(peer(0), Says::Delegation(delegation)));
+        for index in records.units().clone().indices() {
+            let signer = peer(index.get() as u64);
+            let (unit, counter) = (records.units().unit(index), 5);
+            records.merge(&seal(signer, Says::Claim(Claim { unit, epoch: 0, counter })));
+            let content = crate::ContentHash::from_bytes([7; 32]);
+            records.merge(&seal(signer, Says::Finished(Finished { unit, counter: 6, content })));
+            records.merge(&seal(signer, Says::Heartbeat(Heartbeat { counter: 7 })));
+        }
+        records
+    }
+
+    /// Exchanges, one way; says how many questions it took and how many records travelled.
+    fn pull(from: &LeaseRecords, to: &mut LeaseRecords) -> (usize, usize) {
+        let (mut ask, mut turns, mut travelled) = (Some(to.ask([99; 32])), 0_u8, 0);
+        while let Some(asked) = ask {
+            turns += 1;
+            let request =
+                crate::ExchangeRequest { run: crate::RunId::from_bytes([1; 32]), ask: asked.clone() };
+            crate::Request::Exchange(request).encode().unwrap();
+            let told = from.tell(&asked);
+            crate::Answer::Exchange(told.clone()).encode().unwrap();
+            if let Told::Records(records) = &told {
+                travelled += records.records.len();
+                let all: Vec<_> = from.statements().cloned().collect();
+                for record in &records.records {
+                    to.merge(all.iter().find(|it| it.bytes()[..] == *record.as_slice()).unwrap());
+                }
+            }
+            ask = to.next_ask(&asked, &told, [turns; 32]);
+        }
+        (turns.into(), travelled)
+    }
+
+    #[test]
+    fn a_newcomer_gets_everything_in_order() {
+        let from = full(2_000);
+        let mut to = empty(2_000);
+        let (_, travelled) = pull(&from, &mut to);
+        assert_eq!(travelled, from.len(), "each once");
+        assert_eq!(to.sums(), from.sums());
+    }
+
+    #[test]
+    fn what_differs_travels_and_nothing_else() {
+        let from = full(2_000);
+        let mut to = from.clone();
+        let mut newer = from.clone();
+        let unit = from.units().unit(from.units().indices().nth(77).unwrap());
+        newer.merge(&seal(peer(5_000), Says::Claim(Claim { unit, epoch: 1, counter: 9 })));
+        newer.merge(&seal(peer(9), Says::Heartbeat(Heartbeat { counter: 99 })));
+        let Ask::Compare(prints) = to.ask([3; 32]) else { panic!("it has many") };
+        let Told::Ids(ids) = newer.tell(&Ask::Compare(prints)) else { panic!() };
+        assert_eq!(ids.len(), 2, "two ranges differ: {ids:?}");
+        assert_eq!(pull(&newer, &mut to), (2, 2));
+        assert_eq!(to.sums(), newer.sums());
+        let again = to.ask([4; 32]);
+        assert_eq!(newer.tell(&again), Told::Ids(Vec::new()));
+        assert_eq!(to.next_ask(&again, &newer.tell(&again), [5; 32]), None);
+    }
+
+    #[test]
+    fn one_who_slept_through_most_gets_everything_or_what_it_lacks() {
+        let from = full(4_000);
+        // Half of it: fetched by name, in several answers.
+        let mut to = empty(4_000);
+        let half: Vec<_> = from.statements().step_by(2).cloned().collect();
+        for statement in &half {
+            to.merge(statement);
+        }
+        let (_, travelled) = pull(&from, &mut to);
+        assert_eq!((to.sums(), travelled), (from.sums(), from.len() - half.len()));
+        // Nearly nothing: in order.
+        let mut to = empty(4_000);
+        for statement in from.statements().step_by(50) {
+            to.merge(statement);
+        }
+        let (_, travelled) = pull(&from, &mut to);
+        assert_eq!((to.sums(), travelled), (from.sums(), from.len()));
+    }
+
+    #[test]
+    fn answers_that_make_no_sense_end_an_exchange() {
+        let records = full(100);
+        let ids = |range, byte| Told::Ids(vec![RangeIds { range, ids: vec![byte; 8] }]);
+        let compare = records.ask([0; 32]);
+        // It asks once for a record that nobody has, and gives up.
+        let ask = records.next_ask(&compare, &ids(u32::MAX, 9), [1; 32]).unwrap();
+        assert_eq!(records.tell(&ask), Told::Records(Records::default()));
+        assert_eq!(records.next_ask(&ask, &records.tell(&ask), [1; 32]), None);
+        assert_eq!(records.next_ask(&Ask::From(3), &ids(0, 1), [1; 32]), None);
+        let backwards = Told::Records(Records { records: Vec::new(), next: Some(3) });
+        assert_eq!(records.next_ask(&Ask::From(3), &backwards, [1; 32]), None);
+        let odd = Prints { salt: [0; 32], prints: Vec::new() };
+        assert_eq!(records.tell(&Ask::Compare(odd)), Told::Ids(Vec::new()));
+    }
+}

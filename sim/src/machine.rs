@@ -51,6 +51,8 @@ pub(crate) struct Machine {
     pub(crate) training: BTreeMap<Unit, Training>,
     /// In memory, the last used last.
     pub(crate) shards: Vec<u32>,
+    /// The shard that is made while a unit is trained, and when it will be there.
+    pub(crate) ahead: Option<(u32, u64)>,
     /// On its disk: what outlives a restart.
     pub(crate) outbox: BTreeMap<Unit, ContentHash>,
     /// Who it is connected to.
@@ -75,6 +77,7 @@ impl Machine {
             life: 0,
             training: BTreeMap::new(),
             shards: Vec::new(),
+            ahead: None,
             outbox: BTreeMap::new(),
             neighbours: Vec::new(),
             asleep: false,
@@ -102,15 +105,25 @@ impl Machine {
         }
     }
 
-    /// Uses a shard; `true` when it had to be made.
-    pub(crate) fn touch(&mut self, path: u32) -> bool {
-        let before = self.shards.len();
+    /// Uses a shard; says how long that has to wait, where making one takes so long. The first of `soon` that is not there
+    /// is made meanwhile.
+    pub(crate) fn touch(&mut self, now: u64, path: u32, soon: &[u32], making: u64) -> u64 {
+        let is_there = self.shards.contains(&path);
+        let wait = match self.ahead {
+            _ if is_there => 0,
+            Some((made, ready)) if made == path => ready.saturating_sub(now),
+            _ => making,
+        };
         self.shards.retain(|shard| *shard != path);
-        let made = before == self.shards.len();
         self.shards.push(path);
         if self.shards.len() > SHARDS {
             self.shards.remove(0);
         }
-        made
+        let next = soon.iter().find(|next| !self.shards.contains(next));
+        self.ahead = match (self.ahead, next) {
+            (Some((made, ready)), Some(next)) if made == *next => Some((made, ready)),
+            (_, next) => next.map(|next| (*next, now + wait + making)),
+        };
+        wait
     }
 }

@@ -55,7 +55,10 @@ enum Phase {
 #[derive(Debug, Clone, Copy)]
 struct Job {
     role: Role,
-    began: Moment,
+    /// The how many-th it was to be taken up.
+    turn: u64,
+    /// When its training began; `None`: it is held for later.
+    began: Option<Moment>,
     /// Of its claim, if it could make one.
     epoch: Option<u32>,
     standing: Standing,
@@ -87,6 +90,9 @@ pub struct Volunteer {
     phase: Phase,
     start: Moment,
     jobs: BTreeMap<UnitIndex, Job>,
+    turns: u64,
+    /// What a unit takes here, measured.
+    pace: Option<Duration>,
     outbox: Outbox,
     memory: BTreeSet<u32>,
     disk: BTreeSet<u32>,
@@ -125,6 +131,8 @@ impl Volunteer {
             phase: Phase::Joining,
             start: now,
             jobs: BTreeMap::new(),
+            turns: 0,
+            pace: None,
             outbox,
             memory: BTreeSet::new(),
             disk: BTreeSet::new(),
@@ -202,7 +210,20 @@ impl Volunteer {
 
     /// The units that are being trained here.
     pub fn training(&self) -> impl Iterator<Item = Unit> {
-        self.jobs.keys().map(|unit| self.table.units().unit(*unit))
+        let training = self.jobs.iter().filter(|(_, job)| job.began.is_some());
+        training.map(|(unit, _)| self.table.units().unit(*unit))
+    }
+
+    /// How many units are claimed here: those in training, and those held for later.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// What a unit takes here, as measured so far.
+    #[must_use]
+    pub fn pace(&self) -> Option<Duration> {
+        self.pace
     }
 
     /// How many reports wait for a receipt. A volunteer that leaves does well to wait a moment for them.
@@ -300,8 +321,8 @@ impl Volunteer {
             return;
         }
         self.phase = Phase::Complete;
-        for unit in std::mem::take(&mut self.jobs).into_keys() {
-            effects.push(VolunteerEffect::Abandon { unit: self.table.units().unit(unit) });
+        while let Some(unit) = self.jobs.first_key_value().map(|(unit, _)| *unit) {
+            self.drop_job(unit, effects);
         }
         for (unit, content) in self.outbox.take_all() {
             effects.push(VolunteerEffect::Forget { unit: self.table.units().unit(unit), content });
@@ -318,7 +339,8 @@ impl Volunteer {
         effects: &mut Effects,
     ) {
         let Some(index) = self.table.units().index(&unit) else { return };
-        self.jobs.remove(&index);
+        let began = self.jobs.remove(&index).and_then(|job| job.began);
+        self.pace = began.map(|began| paced(self.pace, now.since(began))).or(self.pace);
         self.failures.remove(&unit.path);
         let accepted = UnitState::Done { content };
         if self.phase == Phase::Complete || self.table.view().state(index) == accepted {
@@ -399,9 +421,9 @@ impl Volunteer {
         if self.phase != Phase::Complete {
             self.phase = Phase::Leaving;
         }
-        for (unit, job) in std::mem::take(&mut self.jobs) {
-            effects.push(VolunteerEffect::Abandon { unit: self.table.units().unit(unit) });
-            if let Some(epoch) = job.epoch {
+        while let Some(unit) = self.jobs.first_key_value().map(|(unit, _)| *unit) {
+            let epoch = self.drop_job(unit, effects).and_then(|job| job.epoch);
+            if let Some(epoch) = epoch {
                 self.release(now, unit, epoch, effects);
             }
         }
@@ -413,20 +435,29 @@ impl Volunteer {
         let name = self.table.units().unit(unit);
         let state = self.table.view().state(unit);
         if let UnitState::Done { .. } = state {
-            self.jobs.remove(&unit);
-            effects.push(VolunteerEffect::Abandon { unit: name });
+            self.drop_job(unit, effects);
             effects.push(VolunteerEffect::Note(VolunteerNote::NoLongerNeeded { unit: name }));
             return;
         }
-        if now.since(job.began) >= self.settings.contest || !self.has_lost(unit, job, state) {
+        // Work that was put into it is not thrown away.
+        let contested = job.began.is_none_or(|began| now.since(began) < self.settings.contest);
+        if !contested || !self.has_lost(unit, job, state) {
             return;
         }
-        self.jobs.remove(&unit);
-        effects.push(VolunteerEffect::Abandon { unit: name });
+        self.drop_job(unit, effects);
         effects.push(VolunteerEffect::Note(VolunteerNote::Yielded { unit: name }));
         if let Some(epoch) = job.epoch {
             self.release(now, unit, epoch, effects);
         }
+    }
+
+    /// Lets go of a unit, and of its training if that has begun.
+    fn drop_job(&mut self, unit: UnitIndex, effects: &mut Effects) -> Option<Job> {
+        let job = self.jobs.remove(&unit)?;
+        if job.began.is_some() {
+            effects.push(VolunteerEffect::Abandon { unit: self.table.units().unit(unit) });
+        }
+        Some(job)
     }
 
     fn has_lost(&self, unit: UnitIndex, job: Job, state: UnitState) -> bool {
@@ -444,10 +475,16 @@ impl Volunteer {
 
     /// Takes up and offers what there is.
     fn work(&mut self, now: Moment, effects: &mut Effects) {
-        while self.phase == Phase::Working && self.jobs.len() < self.settings.parallel {
-            let Some((unit, role)) = self.pick(now) else { break };
-            self.begin(now, unit, role, effects);
+        while self.phase == Phase::Working && self.training().count() < self.settings.parallel {
+            let next = self.next_held(now, effects).or_else(|| {
+                let (unit, role) = self.pick(now)?;
+                self.take(now, unit, role, effects);
+                Some(unit)
+            });
+            let Some(unit) = next else { break };
+            self.begin(now, unit, effects);
         }
+        self.hold(now, effects);
         if let Some(to) = self.coordinator.filter(|_| self.phase != Phase::Complete) {
             for (unit, content) in self.outbox.due(now, self.settings.offers) {
                 effects.push(VolunteerEffect::Offer { unit: self.table.units().unit(unit), content, to });
@@ -479,7 +516,9 @@ impl Volunteer {
     fn soon(&self, now: Moment, unit: UnitIndex) -> Vec<u32> {
         let path = |unit: UnitIndex| self.table.units().unit(unit).path;
         let mut soon = Vec::new();
-        let held = self.jobs.keys().map(|other| path(*other));
+        let mut held: Vec<_> = self.jobs.iter().map(|(other, job)| (job.turn, path(*other))).collect();
+        held.sort_unstable();
+        let held = held.into_iter().map(|(_, path)| path);
         let next = self.choice(now).paths(|unit| self.is_free(now, unit));
         for other in held.chain(next) {
             if other != path(unit) && !soon.contains(&other) && soon.len() < SOON {
@@ -490,16 +529,14 @@ impl Volunteer {
     }
 
     fn pick(&mut self, now: Moment) -> Option<(UnitIndex, Role)> {
-        let choice = self.choice(now);
-        let free = |unit: UnitIndex| self.is_free(now, unit);
-        // A unit that this peer can't hold it still can train, when there is nothing else.
-        let holdable = |unit: UnitIndex| free(unit) && self.table.next_epoch(unit, &self.me).is_some();
-        if let Some(unit) = choice.open(holdable).or_else(|| choice.open(free)) {
+        if let Some(unit) = self.pick_open(now) {
             return Some((unit, Role::Lease));
         }
         if now < self.next_idle_look {
             return None;
         }
+        let choice = self.choice(now);
+        let free = |unit: UnitIndex| self.is_free(now, unit);
         let reachable = self.coordinator.is_some_and(|coordinator| self.peers.contains(&coordinator));
         let repeat = if reachable { choice.repeat(free) } else { None };
         let picked = repeat
@@ -509,11 +546,59 @@ impl Volunteer {
         picked
     }
 
-    fn begin(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {
-        let name = self.table.units().unit(unit);
-        self.jobs.insert(unit, Job { role, began: now, epoch: None, standing: Standing::Listed });
+    fn pick_open(&self, now: Moment) -> Option<UnitIndex> {
+        let choice = self.choice(now);
+        let free = |unit: UnitIndex| self.is_free(now, unit);
+        // A unit that this peer can't hold it still can train, when there is nothing else.
+        let holdable = |unit: UnitIndex| free(unit) && self.table.next_epoch(unit, &self.me).is_some();
+        choice.open(holdable).or_else(|| choice.open(free))
+    }
+
+    /// Claims more than it trains where units are short: as many as it will come to within the time that a claim needs to
+    /// get around, so that others know of it before the work begins. Never more than its share of what is open.
+    fn hold(&mut self, now: Moment, effects: &mut Effects) {
+        let Some(pace) = self.pace.filter(|_| self.phase == Phase::Working) else { return };
+        let ahead = self.settings.ahead.as_millis() / pace.as_millis().max(1);
+        let ahead = usize::try_from(ahead).unwrap_or(usize::MAX).min(self.settings.held);
+        let held = |jobs: &BTreeMap<UnitIndex, Job>| jobs.values().filter(|job| job.began.is_none()).count();
+        while held(&self.jobs) < ahead {
+            let open = self.table.view().open().len();
+            if (held(&self.jobs) + 1) * self.table.view().peers_heard().max(1) * 2 > open {
+                return;
+            }
+            let Some(unit) = self.pick_open(now) else { return };
+            self.take(now, unit, Role::Lease, effects);
+        }
+    }
+
+    /// The unit that is held longest. What can't be trained for now is given back.
+    fn next_held(&mut self, now: Moment, effects: &mut Effects) -> Option<UnitIndex> {
+        loop {
+            let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
+            let (unit, epoch) = held.min_by_key(|(_, job)| job.turn).map(|(unit, job)| (*unit, job.epoch))?;
+            let path = self.table.units().unit(unit).path;
+            if self.failures.get(&path).is_none_or(|failure| failure.until <= now) {
+                return Some(unit);
+            }
+            self.jobs.remove(&unit);
+            if let Some(epoch) = epoch {
+                self.release(now, unit, epoch, effects);
+            }
+        }
+    }
+
+    fn take(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {
+        self.turns += 1;
+        let job = Job { role, turn: self.turns, began: None, epoch: None, standing: Standing::Listed };
+        self.jobs.insert(unit, job);
         self.claim(now, unit, effects);
-        let epoch = self.jobs.get(&unit).and_then(|job| job.epoch);
+    }
+
+    fn begin(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
+        let name = self.table.units().unit(unit);
+        let Some(job) = self.jobs.get_mut(&unit) else { return };
+        job.began = Some(now);
+        let Job { role, epoch, .. } = *job;
         effects.push(VolunteerEffect::Note(match role {
             Role::Lease => VolunteerNote::Took { unit: name, epoch },
             Role::Repeat => VolunteerNote::Repeats { unit: name },
@@ -556,4 +641,9 @@ impl Volunteer {
     pub fn lease(&self) -> Duration {
         self.table.view().lease()
     }
+}
+
+/// The measured time of a unit after one more: what came last weighs a quarter.
+fn paced(before: Option<Duration>, last: Duration) -> Duration {
+    before.map_or(last, |before| (before * 3 + last) / 4)
 }

@@ -11,6 +11,10 @@ pub struct VolunteerSettings {
     pub lease: LeaseTimes,
     /// How many units it trains at once. One unit already uses all cores.
     pub parallel: usize,
+    /// It claims as many units beside those in training as it will come to within this time...
+    pub ahead: Duration,
+    /// ... and never more than so many.
+    pub held: usize,
     /// Without an answer from a neighbour it starts to work after this long.
     pub settle: Duration,
     /// Who loses a unit lets go of it if it began less than this ago.
@@ -30,6 +34,8 @@ impl Default for VolunteerSettings {
         Self {
             lease: LeaseTimes::default(),
             parallel: 1,
+            ahead: Duration::from_secs(1),
+            held: 8,
             settle: Duration::from_secs(1),
             contest: Duration::from_secs(2),
             offers: 4,

@@ -21,7 +21,7 @@ impl World {
     pub(super) fn volunteer_effect(&mut self, number: usize, effect: VolunteerEffect) {
         match effect {
             VolunteerEffect::Say(says) => self.say(number, says),
-            VolunteerEffect::Train { unit, .. } => self.train(number, unit),
+            VolunteerEffect::Train { unit, soon } => self.train(number, unit, &soon),
             VolunteerEffect::Abandon { unit } => {
                 if let Some(machine) = self.machines.get_mut(number)
                     && machine.training.remove(&unit).is_some()
@@ -57,10 +57,11 @@ impl World {
         }
     }
 
-    fn train(&mut self, number: usize, unit: Unit) {
+    fn train(&mut self, number: usize, unit: Unit, soon: &[u32]) {
+        let now = self.now;
         let Some(machine) = self.machines.get_mut(number) else { return };
-        let made = machine.touch(unit.path);
-        let shard = if made { (machine.nature.unit_ms as f64 * SHARD) as u64 } else { 0 };
+        let making = (machine.nature.unit_ms as f64 * SHARD) as u64;
+        let shard = machine.touch(now, unit.path, soon, making);
         let (wait, life) = (machine.nature.unit_ms + shard, machine.life);
         machine.training.insert(unit, Training { slept_ms: machine.slept_ms });
         let (squats, shards) =

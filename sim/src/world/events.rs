@@ -125,6 +125,7 @@ impl World {
         machine.life += 1;
         machine.training.clear();
         machine.shards.clear();
+        machine.ahead = None;
         if number == COORDINATOR {
             for ((_, unit), (from, life)) in std::mem::take(&mut self.offers) {
                 self.after(1, Event::Answered(from, life, unit, OfferAnswer::Unreachable));

@@ -56,6 +56,9 @@ pub struct Heartbeat {
 }
 
 /// "I have trained this unit and hold its report." Any peer may say it, about itself.
+///
+/// What came out stands in the report alone: others have no use for it, and one who trains the same unit to check it must
+/// not read it here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finished {
@@ -65,9 +68,6 @@ pub struct Finished {
     /// The signer's counter.
     #[serde(rename = "c")]
     pub counter: u64,
-    /// What came out.
-    #[serde(rename = "h")]
-    pub content: ContentHash,
 }
 
 /// "This unit is done, and this is its content." Said by the coordinator that the delegation with this number names.

@@ -58,8 +58,8 @@ fn says() -> impl Strategy<Value = Says> {
             .prop_map(|(unit, epoch, counter)| Says::Claim(Claim { unit, epoch, counter })),
         3 => (unit(), epoch(), number())
             .prop_map(|(unit, epoch, counter)| Says::Release(Release { unit, epoch, counter })),
-        2 => (unit(), number(), content())
-            .prop_map(|(unit, counter, content)| Says::Finished(Finished { unit, counter, content })),
+        2 => (unit(), number())
+            .prop_map(|(unit, counter)| Says::Finished(Finished { unit, counter })),
         1 => number().prop_map(|counter| Says::Heartbeat(Heartbeat { counter })),
         1 => (1..4_u64, unit(), epoch(), content()).prop_map(|(delegation, unit, generation, content)| {
             Says::Receipt(Receipt { delegation, unit, generation, content })

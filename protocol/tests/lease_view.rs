@@ -189,7 +189,7 @@ fn finished_then_receipted_then_reopened() {
     let mut rig = Rig::new();
     let content = ContentHash::from_bytes([4; 32]);
     rig.trigger_claim(1, 0, 1);
-    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, counter: 2, content }));
+    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, counter: 2 }));
     assert_eq!(rig.state(), UnitState::Finished { by: peer(1) });
     let receipt = |generation| Says::Receipt(Receipt { delegation: 1, unit: UNIT, generation, content });
     rig.trigger_says(5, receipt(0));

@@ -170,8 +170,7 @@ mod tests {
             let signer = peer(index.get() as u64);
             let (unit, counter) = (records.units().unit(index), 5);
             records.merge(&seal(signer, Says::Claim(Claim { unit, epoch: 0, counter })));
-            let content = crate::ContentHash::from_bytes([7; 32]);
-            records.merge(&seal(signer, Says::Finished(Finished { unit, counter: 6, content })));
+            records.merge(&seal(signer, Says::Finished(Finished { unit, counter: 6 })));
             records.merge(&seal(signer, Says::Heartbeat(Heartbeat { counter: 7 })));
         }
         records

@@ -334,11 +334,11 @@ impl LeaseRecords {
         self.slots.get(index.get()).map_or(&NONE, |slot| &slot.claims)
     }
 
-    /// Who says to have finished a unit, with what, by its counter.
-    pub fn finished(&self, index: UnitIndex) -> impl Iterator<Item = (PeerKey, ContentHash, u64)> {
+    /// Who says to have finished a unit, and the counter with which it said so.
+    pub fn finished(&self, index: UnitIndex) -> impl Iterator<Item = (PeerKey, u64)> {
         self.slots.get(index.get()).into_iter().flat_map(|slot| slot.finished.iter()).filter_map(|kept| {
             match kept.says() {
-                Says::Finished(finished) => Some((kept.signer(), finished.content, finished.counter)),
+                Says::Finished(finished) => Some((kept.signer(), finished.counter)),
                 _ => None,
             }
         })

@@ -297,8 +297,8 @@ impl View {
             });
             for said in bids.iter() {
                 let signer = said.signer();
-                let finished = records.finished(unit).find(|(by, ..)| *by == signer);
-                let wanted = wanted(said, finished.map(|(_, _, counter)| counter));
+                let finished = records.finished(unit).find(|(by, _)| *by == signer);
+                let wanted = wanted(said, finished.map(|(_, counter)| counter));
                 let heard = self.speakers.get(&signer).is_some_and(|s| s.voice == Voice::Heard);
                 let Some(stay) = view.stays.iter_mut().find(|stay| stay.signer() == signer) else {
                     if view.stays.len() == view.stays.capacity() {
@@ -395,7 +395,7 @@ impl View {
             Some(Word::Receipted { content, .. }) => return UnitState::Done { content },
             Some(Word::Reopened { .. }) => {}
             None => {
-                if let Some((by, ..)) = records.finished(unit).next() {
+                if let Some((by, _)) = records.finished(unit).next() {
                     return UnitState::Finished { by };
                 }
             }

@@ -349,7 +349,7 @@ impl Volunteer {
         effects.push(VolunteerEffect::Keep { unit, content });
         self.outbox.add(now, index, content, bytes);
         let counter = self.count();
-        self.say(now, Says::Finished(Finished { unit, counter, content }), effects);
+        self.say(now, Says::Finished(Finished { unit, counter }), effects);
     }
 
     fn training_failed(&mut self, now: Moment, unit: Unit, why: String, effects: &mut Effects) {

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Fit, count, hash and sign: write a run's manifest and its first delegation.
     Publish(PublishArgs),
+    /// Name another coordinator for a run: write, and hand to peers, a newer delegation.
+    Delegate(DelegateArgs),
     /// Show what a manifest says, without touching its source.
     Spec(SpecArgs),
     /// Check a manifest against the source: fit the router again, compare every shard.
@@ -113,6 +115,28 @@ pub(crate) struct PublishArgs {
     /// Read, fit and count everything, show what would be published, and write nothing. No key is needed.
     #[arg(long, conflicts_with = "announce")]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DelegateArgs {
+    /// The manifest; its newest delegation lies beside it as NAME.delegation and is replaced.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: PathBuf,
+    /// Public key of the peer that coordinates from now on.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) coordinator: String,
+    /// Where it listens, for example /ip4/192.0.2.7/tcp/4001 (it says so itself once it is connected).
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) address: Vec<String>,
+    /// The operator's key file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Hand the delegation to a peer of the run, which tells the others.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) announce: Vec<String>,
+    /// The delegation's number, where the newest one is not at hand.
+    #[arg(long, value_name = "N")]
+    pub(crate) number: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -44,7 +44,8 @@ pub(crate) fn load_or_make(path: &Path) -> Result<KeyFile> {
     }
 }
 
-fn load(path: &Path) -> Result<Identity> {
+/// Reads a key file that has to be there.
+pub(crate) fn load(path: &Path) -> Result<Identity> {
     let bytes = files::read_small(path, 16 * 1024)?;
     let text = std::str::from_utf8(&bytes).with_context(|| format!("{}: is not a text", path.display()))?;
     Identity::from_pem(text).with_context(|| path.display().to_string())

@@ -54,6 +54,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Run(args) => commands::run::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Publish(args) => commands::publish::run(&args),
+        Command::Delegate(args) => commands::delegate::run(&args),
         Command::Spec(args) => commands::spec::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Materialise(args) => commands::materialise::run(&args),

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod certify;
 pub(crate) mod coordinate;
+pub(crate) mod delegate;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod join;

@@ -5,11 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use net::{Net, NetConfig};
-use protocol::{
-    Answer, Counts, Delegation, Identity, MANIFEST_VERSION, Manifest, ManifestBody, Offer, PeerKey,
-    RecordBytes, Request, Signed,
-};
+use protocol::{Counts, Delegation, Identity, MANIFEST_VERSION, Manifest, ManifestBody, PeerKey, Signed};
 use spec::{Published, Routing};
 
 use crate::cli::PublishArgs;
@@ -19,7 +15,7 @@ use crate::commands::train::spinner;
 use crate::evenness::Evenness;
 use crate::exit::Usage;
 use crate::outln;
-use crate::peer::address;
+use crate::peer::{address, announce};
 use crate::run_files::Operated;
 use crate::{files, key_file};
 
@@ -53,7 +49,7 @@ pub(crate) fn run(args: &PublishArgs) -> Result<()> {
         return Ok(());
     }
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    runtime.block_on(announce(&announcement, peers))
+    runtime.block_on(announce(&announcement.manifest, &announcement.delegation, peers))
 }
 
 /// Reads the source, and tells how far it is: on a terminal all the time, else a line per stage.
@@ -168,29 +164,5 @@ fn describe(manifest: &Manifest, published: &Published) -> Result<()> {
         outln!("path {path:<6} {} rows{duplicates}", counted.rows)?;
     }
     warn_of_uneven(published);
-    Ok(())
-}
-
-/// Hands the manifest to peers.
-async fn announce(announcement: &Announcement, peers: Vec<net::Multiaddr>) -> Result<()> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
-        .map_err(|error| anyhow::anyhow!("no random numbers from the system: {error}"))?;
-    let (net, _events) = Net::start(NetConfig::new(seed, Vec::new())).await?;
-    let offer = Request::Offer(Offer {
-        manifest: RecordBytes::from(announcement.manifest.bytes()),
-        delegation: RecordBytes::from(announcement.delegation.bytes()),
-    });
-    let offer = offer.encode()?;
-    for address in peers {
-        let peer = net.dial(address.clone()).await?;
-        let answer = net.request(peer, offer.clone()).await.with_context(|| address.to_string())?;
-        match Answer::decode(&answer)? {
-            Answer::Accepted => outln!("announced   {address}")?,
-            Answer::No(reason) => anyhow::bail!("{address} does not take the manifest: {reason}"),
-            _ => anyhow::bail!("{address} gave an answer that makes no sense here"),
-        }
-    }
-    net.shutdown().await;
     Ok(())
 }

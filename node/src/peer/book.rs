@@ -10,6 +10,8 @@ pub(crate) const NEIGHBOURS_MIN: usize = 4;
 pub(crate) const NEIGHBOURS_MAX: usize = 8;
 /// Peers remembered; beyond that the ones that failed most, then the largest keys, go first.
 const PEERS_MAX: usize = 512;
+/// Peers that only others named; the smallest key goes first.
+const NAMED_MAX: usize = 16;
 /// Waiting between tries with one peer, doubled with every failure up to the maximum.
 const RETRY_MS: u64 = 1_000;
 const RETRY_MAX_MS: u64 = 60_000;
@@ -25,6 +27,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct AddressBook {
     peers: BTreeMap<PeerKey, Entry>,
+    /// When to try again with a peer that somebody else named, a delegation for example, and that said nothing itself yet.
+    named: BTreeMap<PeerKey, (u32, u64)>,
 }
 
 impl AddressBook {
@@ -89,10 +93,21 @@ impl AddressBook {
         chosen
     }
 
-    /// This one peer, if a try with it is due now; it is then taken as tried.
+    /// This one peer, whether it is in the book or not, if a try with it is due now; it is then taken as tried.
     pub(crate) fn due(&mut self, key: PeerKey, now: u64) -> Option<PeerKey> {
-        let entry = self.peers.get_mut(&key).filter(|entry| entry.next_try <= now)?;
-        entry.next_try = now.saturating_add(RETRY_MS);
+        let next_try = match self.peers.get_mut(&key) {
+            Some(entry) => &mut entry.next_try,
+            None => {
+                if self.named.len() >= NAMED_MAX && !self.named.contains_key(&key) {
+                    self.named.pop_first();
+                }
+                &mut self.named.entry(key).or_default().1
+            }
+        };
+        if *next_try > now {
+            return None;
+        }
+        *next_try = now.saturating_add(RETRY_MS);
         Some(key)
     }
 
@@ -105,10 +120,14 @@ impl AddressBook {
 
     /// The peer was not reached: wait longer before the next try.
     pub(crate) fn failed(&mut self, key: PeerKey, now: u64) {
-        if let Some(entry) = self.peers.get_mut(&key) {
-            entry.failures = entry.failures.saturating_add(1);
-            let wait = RETRY_MS.saturating_mul(1 << entry.failures.min(6)).min(RETRY_MAX_MS);
-            entry.next_try = now.saturating_add(wait);
+        let tries = match self.peers.get_mut(&key) {
+            Some(entry) => Some((&mut entry.failures, &mut entry.next_try)),
+            None => self.named.get_mut(&key).map(|(failures, next_try)| (failures, next_try)),
+        };
+        if let Some((failures, next_try)) = tries {
+            *failures = failures.saturating_add(1);
+            let wait = RETRY_MS.saturating_mul(1 << (*failures).min(6)).min(RETRY_MAX_MS);
+            *next_try = now.saturating_add(wait);
         }
     }
 
@@ -161,6 +180,22 @@ mod tests {
         assert_eq!(book.dial_now(5_999, me, &[], 0), []);
         assert_eq!(book.dial_now(6_000, me, &[key], 0), []);
         assert_eq!(book.dial_now(6_000, me, &[], NEIGHBOURS_MIN), []);
+    }
+
+    #[test]
+    fn a_peer_that_was_only_named_is_tried_now_and_then() {
+        let mut book = AddressBook::default();
+        let key = record(1, 1).signer();
+        assert_eq!(
+            (book.due(key, 0), book.due(key, 999), book.due(key, 1_000)),
+            (Some(key), None, Some(key))
+        );
+        book.failed(key, 1_000);
+        assert_eq!((book.due(key, 2_999), book.due(key, 3_000)), (None, Some(key)));
+        for seed in 0..=255 {
+            book.due(record(seed, 1).signer(), 0);
+        }
+        assert!(book.named.len() <= NAMED_MAX);
     }
 
     #[test]

@@ -342,6 +342,14 @@ impl Community {
             Request::Offer(offer) => {
                 let (answer, heard) = self.on_offer(from, &offer);
                 respond(reply, &answer).await;
+                // Whoever offers it tells one peer, and that one the others.
+                for heard in &heard {
+                    if let Heard::Record { run, record, .. } = heard
+                        && self.runs.get(run).is_some_and(|known| known.takes_part)
+                    {
+                        self.gossip(*run, record.bytes()).await;
+                    }
+                }
                 heard
             }
             Request::Exchange(request) => vec![Heard::ExchangeAsked { request, reply }],
@@ -547,7 +555,10 @@ impl Community {
         for peer in wanted {
             let addresses: Vec<Multiaddr> =
                 self.runs.keys().flat_map(|run| self.addresses(*run, peer)).collect();
-            self.dial(peer, addresses);
+            // One that was named without a place is met when it says itself where it is.
+            if !addresses.is_empty() {
+                self.dial(peer, addresses);
+            }
         }
     }
 

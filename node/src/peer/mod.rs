@@ -1,5 +1,6 @@
 //! What volunteers and coordinators have in common: meeting others, knowing runs, passing records on.
 
+mod announcing;
 mod book;
 mod community;
 mod exchange;
@@ -8,6 +9,7 @@ mod listen;
 mod memory;
 mod statements;
 
+pub(crate) use announcing::announce;
 pub(crate) use community::{Community, Heard, Wants, open_delegation, respond};
 pub(crate) use exchange::Turn;
 pub(crate) use listen::{Listening, address, start_net};

@@ -33,11 +33,15 @@ impl Rig {
     }
 
     fn with_outbox(outbox: Vec<OutboxItem>) -> Self {
+        Self::of(&[10, 10], outbox)
+    }
+
+    fn of(rows: &[u64], outbox: Vec<OutboxItem>) -> Self {
         let start = VolunteerStart {
             me: peer(ME),
             run: RunId::from_bytes([3; 32]),
             operator: peer(99),
-            units: Arc::new(Units::new(&[10, 10], 2).unwrap()),
+            units: Arc::new(Units::new(rows, 2).unwrap()),
             counter: 100,
             seed: 1,
             outbox,
@@ -48,7 +52,11 @@ impl Rig {
 
     /// One that works: it knows its coordinator and has a neighbour's table.
     fn working() -> Self {
-        let mut rig = Self::new();
+        Self::new().at_work()
+    }
+
+    fn at_work(self) -> Self {
+        let mut rig = self;
         rig.trigger(Event::Heard(delegated(1, peer(COORDINATOR))));
         rig.trigger(Event::PeerSeen(peer(COORDINATOR)));
         rig.trigger(Event::Synced(peer(COORDINATOR)));
@@ -370,4 +378,91 @@ fn the_word_of_a_coordinator_that_was_replaced_ends_nothing() {
     rig.expect_no(|effect| matches!(effect, Effect::Finished(_) | Effect::Forget { .. }));
     rig.trigger_says(COORDINATOR + 1, Says::Complete(Complete { delegation: 2, model }));
     rig.expect_effect(&Effect::Finished(RunComplete { model }));
+}
+
+/// One that has trained its first unit of twenty, in so long.
+fn paced(pace: Duration) -> Rig {
+    let mut rig = Rig::of(&[10; 10], Vec::new()).at_work();
+    let unit = rig.expect_train();
+    rig.now = rig.now.after(pace);
+    rig.trigger_trained(unit);
+    rig
+}
+
+#[test]
+fn short_units_are_claimed_ahead_and_trained_in_turn() {
+    let mut rig = paced(Duration::from_millis(200));
+    // One in training, and five for the second that a claim may need to get around.
+    assert_eq!((rig.volunteer.held(), rig.volunteer.training().count()), (6, 1));
+    let mut claims = Vec::new();
+    while rig.effects.iter().any(|effect| matches!(effect, Effect::Say(Says::Claim(_)))) {
+        claims.push(rig.expect_claim().unit);
+    }
+    assert_eq!(claims.len(), 7, "the first unit, the second and those ahead");
+    for expected in claims.iter().skip(1).take(3) {
+        let unit = rig.expect_train();
+        assert_eq!(unit, *expected, "in the order of the claims");
+        rig.now = rig.now.after(Duration::from_millis(200));
+        rig.trigger_trained(unit);
+    }
+    // Near the end the others get their share.
+    while rig.volunteer.training().count() > 0 {
+        let unit = rig.expect_train();
+        rig.trigger_trained(unit);
+        let open = rig.volunteer.table().progress().open;
+        assert!(rig.volunteer.held() <= 1 + open.max(5), "{} held, {open} open", rig.volunteer.held());
+    }
+    assert_eq!(rig.volunteer.table().progress().open, 0);
+}
+
+#[test]
+fn long_units_are_claimed_one_by_one() {
+    let rig = paced(Duration::from_secs(30));
+    assert_eq!((rig.volunteer.held(), rig.volunteer.pace()), (1, Some(Duration::from_secs(30))));
+}
+
+#[test]
+fn what_is_held_and_not_begun_goes_to_whoever_wins_it_and_back_when_leaving() {
+    let mut rig = paced(Duration::from_millis(200));
+    let training = rig.expect_train();
+    let held: Vec<Unit> = {
+        let mut claims = Vec::new();
+        while rig.effects.iter().any(|effect| matches!(effect, Effect::Say(Says::Claim(_)))) {
+            claims.push(rig.expect_claim().unit);
+        }
+        claims.into_iter().skip(1).filter(|unit| *unit != training).collect()
+    };
+    // However long ago it was claimed.
+    rig.now = rig.now.after(Duration::from_secs(5));
+    for signer in 20..60 {
+        rig.trigger_says(signer, Says::Claim(Claim { unit: held[0], epoch: 0, counter: 1 }));
+    }
+    let released = |rig: &Rig, of: Unit| {
+        let is = |effect: &&Effect| matches!(effect, Effect::Say(Says::Release(r)) if r.unit == of);
+        rig.effects.iter().filter(is).count()
+    };
+    assert_eq!(released(&rig, held[0]), 1);
+    rig.expect_no(|effect| matches!(effect, Effect::Abandon { .. }));
+    rig.trigger(Event::Leave);
+    for unit in held.iter().skip(1).chain([&training]) {
+        assert_eq!(released(&rig, *unit), 1, "{unit}");
+    }
+    rig.expect_effect(&Effect::Abandon { unit: training });
+    rig.expect_no(|effect| matches!(effect, Effect::Abandon { .. }));
+    assert_eq!(rig.volunteer.held(), 0);
+}
+
+#[test]
+fn held_units_of_a_shard_that_fails_are_given_back() {
+    let mut rig = paced(Duration::from_millis(200));
+    let training = rig.expect_train();
+    rig.effects.clear();
+    rig.trigger(Event::TrainingFailed { unit: training, why: "no route to host".into() });
+    let next = rig.expect_train();
+    assert_ne!(next.path, training.path);
+    let table = rig.volunteer.table();
+    for layer in 0..2 {
+        let index = table.units().index(&Unit::new(training.path, layer)).unwrap();
+        assert!(table.view().claimants(index).is_empty(), "layer {layer} is given back");
+    }
 }

@@ -362,6 +362,16 @@ impl Volunteer {
         let again_in = backoff(FAILED, failure.tries, self.seed ^ u64::from(unit.path));
         failure.tries = failure.tries.saturating_add(1);
         failure.until = now.after(again_in);
+        // What is held of the same shard goes to others.
+        let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
+        let same = held.filter(|(of, _)| self.table.units().unit(**of).path == unit.path);
+        let same: Vec<_> = same.map(|(of, job)| (*of, job.epoch)).collect();
+        for (of, epoch) in same {
+            self.drop_job(of, effects);
+            if let Some(epoch) = epoch {
+                self.release(now, of, epoch, effects);
+            }
+        }
         effects.push(VolunteerEffect::Note(VolunteerNote::Failed { unit, why, again_in }));
     }
 
@@ -476,7 +486,7 @@ impl Volunteer {
     /// Takes up and offers what there is.
     fn work(&mut self, now: Moment, effects: &mut Effects) {
         while self.phase == Phase::Working && self.training().count() < self.settings.parallel {
-            let next = self.next_held(now, effects).or_else(|| {
+            let next = self.next_held().or_else(|| {
                 let (unit, role) = self.pick(now)?;
                 self.take(now, unit, role, effects);
                 Some(unit)
@@ -571,20 +581,10 @@ impl Volunteer {
         }
     }
 
-    /// The unit that is held longest. What can't be trained for now is given back.
-    fn next_held(&mut self, now: Moment, effects: &mut Effects) -> Option<UnitIndex> {
-        loop {
-            let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
-            let (unit, epoch) = held.min_by_key(|(_, job)| job.turn).map(|(unit, job)| (*unit, job.epoch))?;
-            let path = self.table.units().unit(unit).path;
-            if self.failures.get(&path).is_none_or(|failure| failure.until <= now) {
-                return Some(unit);
-            }
-            self.jobs.remove(&unit);
-            if let Some(epoch) = epoch {
-                self.release(now, unit, epoch, effects);
-            }
-        }
+    /// The unit that is held longest.
+    fn next_held(&self) -> Option<UnitIndex> {
+        let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
+        held.min_by_key(|(_, job)| job.turn).map(|(unit, _)| *unit)
     }
 
     fn take(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {

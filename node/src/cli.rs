@@ -185,6 +185,9 @@ pub(crate) struct NetworkArgs {
     /// Print events as lines of JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Say more: who comes and goes, what others claim, every unit that is begun.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     /// Lease time in milliseconds, the same for all peers of a run. For tests.
     #[arg(long, value_name = "MS", hide = true)]
     pub(crate) lease_ms: Option<u64>,
@@ -275,6 +278,9 @@ pub(crate) struct JoinArgs {
     /// Do not ask before starting.
     #[arg(long)]
     pub(crate) yes: bool,
+    /// How often to say how it stands, in milliseconds. For tests.
+    #[arg(long, value_name = "MS", hide = true)]
+    pub(crate) status_ms: Option<u64>,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 }

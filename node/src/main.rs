@@ -1,5 +1,6 @@
 //! The program `opendipaco`: one function per command, exit codes, logs.
 
+mod amounts;
 mod cli;
 mod clock;
 mod commands;
@@ -25,6 +26,7 @@ mod report_folder;
 mod run_files;
 mod s3_settings;
 mod stopping;
+mod terminal;
 mod timings;
 mod volunteer;
 
@@ -78,7 +80,7 @@ fn start_logs() {
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,libp2p_gossipsub=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::LogWriter)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

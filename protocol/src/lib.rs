@@ -46,12 +46,15 @@ pub mod lease;
 pub mod limits;
 mod manifest;
 mod message;
+mod pace;
 mod records;
 mod report;
 mod report_header;
+mod status;
 mod transfer;
 mod unit;
 pub mod volunteer;
+mod windows;
 
 pub use address::{Address, AddressError};
 pub use check::{Place, ReportFault, ReportRules, UnitError, check_report};
@@ -65,8 +68,11 @@ pub use manifest::{Counts, MANIFEST_VERSION, Manifest, ManifestBody, ManifestErr
 pub use message::{
     Answer, Hello, HelloRun, MessageError, Offer, RecordBytes, Records, RecordsRequest, Request,
 };
+pub use pace::{PACE_PEERS, Pace, PeerPace, Way};
 pub use records::{Claim, Complete, Delegation, Finished, Heartbeat, PeerRecord, Receipt, Release, Reopen};
 pub use report::{ReportDecodeError, ReportEncodeError, content_hash, decode_report, encode_report};
 pub use report_header::ReportHeader;
+pub use status::{Held, PathStatus, PeerStatus, RunStatus, StageCounts};
 pub use transfer::{Codec, FrameError, ReportAck, ReportOffer, ReportReply, frame_head, frame_length};
 pub use unit::Unit;
+pub use windows::{Recent, WINDOW, WINDOWS, Windows, time_left};

@@ -14,6 +14,7 @@ use crate::limits::{
     ADDRESS_RECORD_BYTES, HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES, RECORDS, RECORDS_BYTES,
 };
 use crate::manifest::check_name;
+use crate::status::RunStatus;
 use crate::transfer::short;
 
 /// A signed record as it travels, not opened yet.
@@ -33,6 +34,8 @@ pub enum Request {
     Offer(Offer),
     /// For records that the asker may lack; answered with [`Answer::Records`] or [`Answer::Absent`].
     Records(RecordsRequest),
+    /// For how far a run is; answered with [`Answer::Status`] or [`Answer::Absent`].
+    Status(RunId),
 }
 
 /// What is said to a request.
@@ -49,6 +52,8 @@ pub enum Answer {
     Accepted,
     /// Records.
     Records(Records),
+    /// A run at a glance.
+    Status(Box<RunStatus>),
     /// Not now: ask again after so many seconds.
     Busy(u32),
     /// No: why.
@@ -177,7 +182,7 @@ impl Request {
                 offer.manifest.check(MANIFEST_BYTES)?;
                 offer.delegation.check(ADDRESS_RECORD_BYTES)
             }
-            Self::Manifest(_) | Self::Records(_) => Ok(()),
+            Self::Manifest(_) | Self::Records(_) | Self::Status(_) => Ok(()),
         }
     }
 }
@@ -204,6 +209,7 @@ impl Answer {
             Self::Hello(hello) => hello.check(),
             Self::Manifest(manifest) => manifest.check(MANIFEST_BYTES),
             Self::Records(records) => records.check(),
+            Self::Status(status) => status.check(),
             Self::No(reason) => short(reason),
             Self::Absent | Self::Accepted | Self::Busy(_) => Ok(()),
         }

@@ -20,6 +20,15 @@ pub(crate) fn time(time: Duration) -> String {
     }
 }
 
+/// The time for which a rate is a handy number: its name, and how many seconds it has.
+pub(crate) fn handy(per_second: f64) -> (&'static str, f64) {
+    match per_second {
+        often if often >= 1.0 => ("second", 1.0),
+        slower if slower * 60.0 >= 1.0 => ("minute", 60.0),
+        _ => ("hour", 3_600.0),
+    }
+}
+
 /// A number with about two digits that matter, more only before the point.
 pub(crate) fn digits(number: f64) -> String {
     let text = match number.abs() {
@@ -58,7 +67,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short() {
+    fn rates_are_handy() {
+        assert_eq!(handy(2.5).0, "second");
+        assert_eq!(handy(0.5), ("minute", 60.0));
+        assert_eq!(handy(0.001).0, "hour");
+        assert_eq!(digits(0.0), "0");
         assert_eq!(digits(100.0), "100");
         assert_eq!(digits(0.104), "0.1");
     }

@@ -25,6 +25,7 @@ mod peer;
 mod report_folder;
 mod run_files;
 mod s3_settings;
+mod status_page;
 mod stopping;
 mod terminal;
 mod timings;
@@ -61,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Materialise(args) => commands::materialise::run(&args),
         Command::Coordinate(args) => commands::coordinate::run(&args),
         Command::Join(args) => commands::join::run(&args),
+        Command::Status(args) => commands::status::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Route(args) => commands::route::run(&args),

@@ -24,9 +24,14 @@ pub(crate) fn error_line(text: std::fmt::Arguments<'_>) {
     });
 }
 
-/// How many characters fit in a row of the terminal behind standard output or standard error, if there is one.
-pub(crate) fn columns(term: &console::Term) -> Option<usize> {
-    term.size_checked().map(|(_, columns)| usize::from(columns))
+/// Rows and columns of the terminal behind standard output, if there is one.
+pub(crate) fn size() -> Option<(usize, usize)> {
+    size_of(&console::Term::stdout())
+}
+
+fn size_of(terminal: &console::Term) -> Option<(usize, usize)> {
+    let seen = terminal.is_term().then(|| terminal.size_checked()).flatten();
+    seen.map(|(rows, columns)| (usize::from(rows), usize::from(columns)))
 }
 
 /// A line that is drawn in place. It goes when this is dropped.
@@ -44,6 +49,11 @@ impl StatusLine {
         let line = ProgressBar::new_spinner().with_style(style);
         *LINE.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.clone());
         Some(Self(line))
+    }
+
+    /// How many characters fit into it.
+    pub(crate) fn columns(&self) -> usize {
+        size_of(&console::Term::stderr()).map_or(80, |(_, columns)| columns)
     }
 
     /// Shows this from now on.

@@ -8,9 +8,10 @@ use protocol::{Answer, Pace, RunId, RunStatus, Way};
 
 use super::community::{encoded, send};
 
-/// For so long an answer is given again as it is, in milliseconds: a look through the whole table must not be had for the
-/// asking.
-const FRESH: u64 = 1_000;
+/// An answer is given again as it is for so long, in milliseconds: a look through the whole table must not be had for the
+/// asking. At least this, and longer with the size of the table: a second for the largest.
+const FRESH: usize = 20;
+const UNITS_PER_MILLI: usize = 1_000;
 
 /// Looks on while a run goes.
 pub(crate) struct Watch {
@@ -36,7 +37,8 @@ impl Watch {
 
     /// Tells who asks how far the run is.
     pub(crate) async fn tell(&mut self, now: Moment, run: RunId, table: &LeaseTable, reply: Reply) {
-        let known = self.answer.as_ref().filter(|(made, _)| now.since(*made).as_millis() < u128::from(FRESH));
+        let fresh = FRESH.max(table.units().len() / UNITS_PER_MILLI) as u128;
+        let known = self.answer.as_ref().filter(|(made, _)| now.since(*made).as_millis() < fresh);
         let bytes = match known {
             Some((_, bytes)) => bytes.clone(),
             None => {

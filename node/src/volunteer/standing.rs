@@ -12,7 +12,7 @@ use spec::ShardStore;
 
 use crate::amounts::{digits, time};
 use crate::events::{Event, Output};
-use crate::terminal::{self, StatusLine};
+use crate::terminal::StatusLine;
 
 /// How often the line on a terminal is drawn again.
 const DRAWN_EVERY: Duration = Duration::from_secs(1);
@@ -164,8 +164,7 @@ impl Teller {
         }
         let standing = self.standing(now, machine, pace, net);
         if let Some(line) = &self.line {
-            let columns = terminal::columns(&console::Term::stderr()).unwrap_or(80);
-            line.show(standing.text(columns));
+            line.show(standing.text(line.columns()));
         } else if !self.output.is_text() || self.last.as_ref().is_none_or(|l| l.news() != standing.news()) {
             self.output.show(&Event::Status(standing.clone()));
         } else {

@@ -110,18 +110,24 @@ fn speed(status: &RunStatus) -> String {
     let recent = status.recent();
     let (now, peak, allowed) = (recent.rate(), recent.peak(), status.allowed_rate());
     let (of, seconds) = handy(now.unwrap_or(0.0).max(peak).max(allowed.unwrap_or(0.0)));
-    let number = |per_second: f64| digits(per_second * seconds);
     let an = if of == "hour" { "an" } else { "a" };
-    let now = now.map_or("not known yet".into(), |now| format!("{} units {an} {of}", number(now)));
-    let peak = match peak > 0.0 {
-        true => format!("; {} in the best ten seconds of the last hour", number(peak)),
-        false => String::new(),
+    let number = |per_second: f64| digits(per_second * seconds);
+    let now = match (now, status.model) {
+        // What was is no speed any more.
+        (_, Some(_)) => None,
+        (Some(now), None) => Some(format!("{} units {an} {of}", number(now))),
+        (None, None) => Some("not known yet".into()),
     };
-    let allowed = match allowed {
-        Some(allowed) => format!("; the peers' own speeds allow {}", number(allowed)),
-        None => String::new(),
+    let best = "in the best ten seconds of the last hour";
+    let peak = match (peak > 0.0, &now) {
+        (false, _) => None,
+        (true, Some(_)) => Some(format!("{} {best}", number(peak))),
+        (true, None) => Some(format!("{} units {an} {of} {best}", number(peak))),
     };
-    format!("{now}{peak}{allowed}")
+    let allowed = allowed.filter(|_| now.is_some() || peak.is_some());
+    let allowed = allowed.map(|allowed| format!("the peers' own speeds allow {}", number(allowed)));
+    let parts: Vec<String> = [now, peak, allowed].into_iter().flatten().collect();
+    if parts.is_empty() { "nothing in the last hour".into() } else { parts.join("; ") }
 }
 
 fn left(status: &RunStatus) -> String {

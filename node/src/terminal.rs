@@ -59,7 +59,6 @@ impl StatusLine {
     /// Shows this from now on.
     pub(crate) fn show(&self, text: String) {
         self.0.set_message(text);
-        self.0.tick();
     }
 }
 

@@ -139,6 +139,12 @@ fn the_end_of_a_run_has_its_words() {
     let complete = RunStatus { model: Some(ModelHash::from_bytes([0x2b; 32])), ..status(&["#####"]) };
     assert_eq!(left(&complete), "time left    none: the run is complete");
     assert!(shown(&complete, Size::PAPER).contains(&format!("\nmodel        {}\n", "2b".repeat(32))));
+    let speed = |status: &RunStatus| shown(status, Size::PAPER).lines().nth(3).unwrap_or_default().to_owned();
+    assert_eq!(
+        speed(&complete),
+        "speed        12 units a minute in the best ten seconds of the last hour; the peers' own speeds allow 15"
+    );
+    assert_eq!(speed(&RunStatus { windows: vec![0], ..complete }), "speed        nothing in the last hour");
 }
 
 #[test]

@@ -116,7 +116,8 @@ pub(crate) struct Teller {
     /// Units finished here.
     mine: Windows,
     on_disk: usize,
-    traffic: (Moment, Traffic),
+    /// What had gone through by the last time.
+    traffic: Option<(Moment, Traffic)>,
 }
 
 impl Teller {
@@ -143,7 +144,7 @@ impl Teller {
             store,
             mine: Windows::new(now),
             on_disk,
-            traffic: (now, Traffic::default()),
+            traffic: None,
         }
     }
 
@@ -172,7 +173,7 @@ impl Teller {
             return;
         }
         self.next = now.after(self.every);
-        self.traffic = (now, net.traffic());
+        self.traffic = Some((now, net.traffic()));
         self.last = Some(standing);
     }
 
@@ -180,7 +181,7 @@ impl Teller {
         let counts = StageCounts::from(machine.table().progress());
         let run_rate = pace.recent(now).rate();
         let traffic = net.traffic();
-        let (since, before) = self.traffic;
+        let (since, before) = self.traffic.unwrap_or((now, traffic));
         let seconds = now.since(since).as_secs_f64().max(0.001);
         let mbps = |now: u64, before: u64| rounded(now.saturating_sub(before) as f64 * 8e-6 / seconds);
         let an_hour = |rate: f64| rounded(rate * 3_600.0);

@@ -88,7 +88,11 @@ fn page(head: &str, peer: PeerKey, status: &RunStatus, size: Size) -> String {
         line("coordinator", &coordinator.short());
     }
     line("units", &counted(&status.counts));
-    line("speed", &speed(status));
+    let (speed, best) = speeds(status);
+    line("speed", &speed);
+    if let Some(best) = best {
+        line("at best", &best);
+    }
     line("time left", &left(status));
     if let Some(model) = status.model {
         line("model", &model.to_string());
@@ -106,28 +110,27 @@ fn counted(counts: &StageCounts) -> String {
     format!("{}: {done} done, {finished} finished, {leased} in training, {open} open", counts.total())
 }
 
-fn speed(status: &RunStatus) -> String {
+/// How fast it goes, and how fast it went at best; each beside what the peers could do at that time.
+fn speeds(status: &RunStatus) -> (String, Option<String>) {
     let recent = status.recent();
-    let (now, peak, allowed) = (recent.rate(), recent.peak(), status.allowed_rate());
-    let (of, seconds) = handy(now.unwrap_or(0.0).max(peak).max(allowed.unwrap_or(0.0)));
+    let (now, peak) = (recent.rate(), recent.peak());
+    let (allow, allowed) = (status.allowed_rate(), status.allowed_rate_at_peak());
+    let largest = [now, Some(peak), allow, allowed].into_iter().flatten().fold(0.0, f64::max);
+    let (of, seconds) = handy(largest);
     let an = if of == "hour" { "an" } else { "a" };
-    let number = |per_second: f64| digits(per_second * seconds);
+    let units = |per_second: f64| format!("{} units {an} {of}", digits(per_second * seconds));
+    let beside = |rate: Option<f64>, verb: &str| {
+        let rate = rate.map(|rate| digits(rate * seconds));
+        rate.map(|rate| format!("; the peers' own speeds {verb} {rate}")).unwrap_or_default()
+    };
     let now = match (now, status.model) {
-        // What was is no speed any more.
-        (_, Some(_)) => None,
-        (Some(now), None) => Some(format!("{} units {an} {of}", number(now))),
-        (None, None) => Some("not known yet".into()),
+        (_, Some(_)) => "none any more".into(),
+        (Some(now), None) => units(now) + &beside(allow, "allow"),
+        (None, None) => "not known yet".into(),
     };
-    let best = "in the best ten seconds of the last hour";
-    let peak = match (peak > 0.0, &now) {
-        (false, _) => None,
-        (true, Some(_)) => Some(format!("{} {best}", number(peak))),
-        (true, None) => Some(format!("{} units {an} {of} {best}", number(peak))),
-    };
-    let allowed = allowed.filter(|_| now.is_some() || peak.is_some());
-    let allowed = allowed.map(|allowed| format!("the peers' own speeds allow {}", number(allowed)));
-    let parts: Vec<String> = [now, peak, allowed].into_iter().flatten().collect();
-    if parts.is_empty() { "nothing in the last hour".into() } else { parts.join("; ") }
+    let best = (peak > 0.0)
+        .then(|| format!("{} in ten seconds of the last hour{}", units(peak), beside(allowed, "allowed")));
+    (now, best)
 }
 
 fn left(status: &RunStatus) -> String {
@@ -270,7 +273,10 @@ fn json_of(status: &RunStatus) -> Value {
         "model": status.model.map(|model| model.to_string()),
         "watched_seconds": status.watched as f64 / 1_000.0,
         "units": counts(&status.counts),
-        "units_per_second": { "now": recent.rate(), "peak": recent.peak(), "allowed": status.allowed_rate() },
+        "units_per_second": {
+            "now": recent.rate(), "allowed": status.allowed_rate(),
+            "peak": recent.peak(), "allowed_at_peak": status.allowed_rate_at_peak(),
+        },
         "eta_seconds": status.time_left().map(|left| left.as_secs()),
         "layers": status.layers,
         "paths": paths.collect::<Vec<_>>(),

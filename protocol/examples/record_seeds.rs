@@ -123,6 +123,7 @@ fn status(run: RunId) -> RunStatus {
         peers: vec![PeerStatus { peer, heard: true, held: 1, finished: 2, millis_per_unit: Some(4_000) }],
         peers_left_out: 0,
         allowed: 250_000,
+        allowed_at_peak: 300_000,
         windows: vec![0, 1, 1],
     }
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::PeerKey;
-use crate::lease::{Change, Moment, Outcome, Says, Statement, UnitIndex, Units};
-use crate::windows::{Recent, Ring, Windows};
+use crate::lease::{Change, Moment, Outcome, Says, Statement, UnitIndex, Units, View};
+use crate::windows::{Recent, Ring, WINDOW, WINDOWS, Windows};
 
 /// How many peers are followed: those heard last.
 pub const PACE_PEERS: usize = 4096;
@@ -23,6 +23,9 @@ const CLAIMS: usize = 8;
 
 /// How long one counter of a peer's units is, and how many there are: an hour.
 const SLOT: (Duration, usize) = (Duration::from_secs(300), 12);
+
+/// How often what the peers' rates allow is added up.
+const SAMPLED_EVERY: Duration = Duration::from_secs(1);
 
 /// How a statement came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,9 @@ pub struct PeerPace {
 #[derive(Debug, Clone)]
 pub struct Pace {
     windows: Windows,
+    /// What the peers' rates allowed at most in each window, in millionths of a unit a second.
+    allowed: Ring,
+    sampled: Option<Moment>,
     /// Units that were claimed while we listened.
     begun: Bits,
     /// Units that are known to be trained.
@@ -72,6 +78,8 @@ impl Pace {
     pub fn new(now: Moment, units: &Arc<Units>) -> Self {
         Self {
             windows: Windows::new(now),
+            allowed: Ring::new(now, WINDOW, WINDOWS),
+            sampled: None,
             begun: Bits::new(units.len()),
             trained: Bits::new(units.len()),
             peers: BTreeMap::new(),
@@ -114,6 +122,32 @@ impl Pace {
             }
             _ => {}
         }
+    }
+
+    /// Lets time pass: notes what the peers that are heard could do now.
+    pub fn advance(&mut self, now: Moment, view: &View) {
+        if self.sampled.is_none_or(|sampled| now.since(sampled) >= SAMPLED_EVERY) {
+            self.sampled = Some(now);
+            let allowed = u32::try_from(self.allowed(view)).unwrap_or(u32::MAX);
+            self.allowed.raise(now, allowed);
+        }
+    }
+
+    /// What the measured rates of the peers that are heard come to: units in a million seconds.
+    #[must_use]
+    pub fn allowed(&self, view: &View) -> u64 {
+        let heard = self.peers.iter().filter(|(key, _)| view.is_heard(key));
+        let rates =
+            heard.filter_map(|(_, runner)| runner.millis).map(|m| 1_000_000_000 / u64::from(m.max(1)));
+        rates.fold(0, u64::saturating_add)
+    }
+
+    /// The same in the best window of the last hour, as it was then. 0: nothing was measured yet.
+    #[must_use]
+    pub fn allowed_at_peak(&self, now: Moment) -> u64 {
+        let counts = self.windows.recent(now).counts;
+        let best = counts.into_iter().zip(self.allowed.counts(now)).max();
+        best.filter(|(units, _)| *units > 0).map_or(0, |(_, allowed)| allowed.into())
     }
 
     /// The windows of the last hour.

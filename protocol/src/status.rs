@@ -66,6 +66,9 @@ pub struct RunStatus {
     /// What the measured rates of all peers that are heard come to: units in a million seconds.
     #[serde(rename = "m")]
     pub allowed: u64,
+    /// The same as it was in the best window. 0: nothing was measured then.
+    #[serde(rename = "b")]
+    pub allowed_at_peak: u64,
     /// Units that were trained in each window of ten seconds of the last hour, the newest first: it has just begun.
     #[serde(rename = "w")]
     pub windows: Vec<u32>,
@@ -163,13 +166,9 @@ impl RunStatus {
                 peers.entry(by).or_insert_with(|| of_peer(by)).held += 1;
             }
         }
-        let mut allowed = 0_u64;
         for (key, did) in pace.peers(now) {
             let peer = peers.entry(key).or_insert_with(|| of_peer(key));
             (peer.finished, peer.millis_per_unit) = (did.finished, did.millis_per_unit);
-            if let Some(millis) = did.millis_per_unit.filter(|_| peer.heard) {
-                allowed = allowed.saturating_add(1_000_000_000 / u64::from(millis.max(1)));
-            }
         }
         leases.sort_unstable();
         let held = leases.iter().take(STATUS_HELD).map(|(since, (index, peer, epoch))| Held {
@@ -202,7 +201,8 @@ impl RunStatus {
             heard: u32::try_from(view.peers_heard()).unwrap_or(u32::MAX),
             peers_left_out: left_out(busiest.len(), STATUS_PEERS),
             peers: busiest.into_iter().take(STATUS_PEERS).collect(),
-            allowed,
+            allowed: pace.allowed(view),
+            allowed_at_peak: pace.allowed_at_peak(now),
             windows: counts,
         }
     }
@@ -229,7 +229,13 @@ impl RunStatus {
     /// Units a second that the measured rates of all peers that are heard come to. `None`: none was measured yet.
     #[must_use]
     pub fn allowed_rate(&self) -> Option<f64> {
-        (self.allowed > 0).then_some(self.allowed as f64 / 1e6)
+        per_second(self.allowed)
+    }
+
+    /// The same as it was in the best window.
+    #[must_use]
+    pub fn allowed_rate_at_peak(&self) -> Option<f64> {
+        per_second(self.allowed_at_peak)
     }
 
     /// How long until every unit is trained. `None`: not known yet.
@@ -267,6 +273,10 @@ impl RunStatus {
         }
         Ok(())
     }
+}
+
+fn per_second(in_a_million_seconds: u64) -> Option<f64> {
+    (in_a_million_seconds > 0).then_some(in_a_million_seconds as f64 / 1e6)
 }
 
 /// Two bits a unit, if that is not too much.

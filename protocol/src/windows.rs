@@ -35,6 +35,15 @@ impl Ring {
 
     /// Counts one. Time that goes back stands still.
     pub(crate) fn count(&mut self, now: Moment) {
+        self.change(now, |count| count.saturating_add(1));
+    }
+
+    /// Notes a height, of which the window keeps the greatest.
+    pub(crate) fn raise(&mut self, now: Moment, height: u32) {
+        self.change(now, |greatest| greatest.max(height));
+    }
+
+    fn change(&mut self, now: Moment, to: impl FnOnce(u32) -> u32) {
         let ahead = self.ahead(now);
         if ahead >= self.most as u64 {
             self.counts.clear();
@@ -45,7 +54,7 @@ impl Ring {
         self.counts.truncate(self.most);
         self.newest += ahead;
         if let Some(count) = self.counts.front_mut() {
-            *count = count.saturating_add(1);
+            *count = to(*count);
         }
     }
 

@@ -42,6 +42,7 @@ impl Watch {
     fn pass(&mut self, millis: u64) {
         self.now = Moment(self.now.0 + millis);
         self.table.advance(self.now);
+        self.pace.advance(self.now, self.table.view());
     }
 
     fn hear(&mut self, statement: &Arc<Statement>, way: Way) {
@@ -100,6 +101,28 @@ fn a_peer_is_timed_from_claim_to_finished() {
     assert_eq!((status.allowed, status.allowed_rate()), (0, None));
     assert_eq!(status.peers[0].millis_per_unit, Some(2_500));
     assert_eq!(watch.pace.peer(Moment(watch.now.0 + 3_600_000), &peer(1)).finished, 0);
+}
+
+#[test]
+fn a_peak_is_held_against_what_was_possible_then() {
+    let mut watch = Watch::new(1, 9);
+    // Two peers at a unit every two seconds each; then only one of them.
+    for layer in 0..4 {
+        watch.claims(Way::Said, 1, Unit::new(0, 2 * layer));
+        watch.claims(Way::Said, 2, Unit::new(0, 2 * layer + 1));
+        watch.pass(2_000);
+        watch.finishes(Way::Said, 1, Unit::new(0, 2 * layer));
+        watch.finishes(Way::Said, 2, Unit::new(0, 2 * layer + 1));
+    }
+    watch.pass(1_000);
+    watch.claims(Way::Said, 1, Unit::new(0, 8));
+    watch.pass(21_000);
+    watch.finishes(Way::Said, 1, Unit::new(0, 8));
+    let status = watch.status();
+    assert_eq!(status.windows, [1, 0, 0, 8]);
+    assert_eq!(status.allowed_rate_at_peak(), Some(1.0));
+    assert!(status.allowed_rate().unwrap() < 0.2, "{status:?}");
+    assert_eq!(RunStatus { allowed_at_peak: 0, ..status }.allowed_rate_at_peak(), None);
 }
 
 #[test]

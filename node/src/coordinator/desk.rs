@@ -197,6 +197,7 @@ impl Desk {
             self.machine.assemble_again(&mut effects);
             self.act(effects, around).await?;
         }
+        self.watch.advance(around.clock.now(), self.machine.table());
         self.handle(CoordinatorEvent::Tick, around).await
     }
 

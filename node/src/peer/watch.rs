@@ -30,6 +30,11 @@ impl Watch {
         self.pace.observe(now, statement, outcome, way);
     }
 
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, now: Moment, table: &LeaseTable) {
+        self.pace.advance(now, table.view());
+    }
+
     /// How fast the run goes.
     pub(crate) fn pace(&self) -> &Pace {
         &self.pace

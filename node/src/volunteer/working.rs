@@ -429,7 +429,9 @@ impl Worker<'_> {
 
     /// Says how this volunteer stands, when it is time.
     fn tell(&mut self) {
-        self.teller.tick(self.clock.now(), &self.machine, self.watch.pace(), self.community.net());
+        let now = self.clock.now();
+        self.watch.advance(now, self.machine.table());
+        self.teller.tick(now, &self.machine, self.watch.pace(), self.community.net());
     }
 
     fn show(&self, event: &Event) {

@@ -155,6 +155,7 @@ fn the_largest_status_fits() {
         ],
         peers_left_out: long,
         allowed: u64::MAX,
+        allowed_at_peak: u64::MAX,
         windows: vec![long; 360],
         ..samples::status()
     };

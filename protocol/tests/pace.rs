@@ -194,6 +194,43 @@ fn the_peers_heard_last_are_followed() {
     assert!(kept.contains(&key(0)) && !kept.contains(&key(1)) && kept.contains(&key(101)));
 }
 
+#[test]
+fn however_large_a_run_its_status_is_one_message() {
+    let told = |watch: &Watch| {
+        let status = watch.status();
+        let answer = Answer::Status(Box::new(status.clone()));
+        assert_eq!(Answer::decode(&answer.encode().unwrap()).unwrap(), answer);
+        status
+    };
+    // As many units as there can be; too many to tell of each.
+    let mut most = Watch::new(4096, 256);
+    most.claims(Way::Said, 1, Unit::new(4095, 255));
+    let status = told(&most);
+    assert_eq!((status.counts.total(), status.counts.leased), (1 << 20, 1));
+    assert_eq!((status.paths.len(), status.paths_left_out, &status.stages), (4096, 0, &None));
+    // More paths than are told of, and every unit in somebody's hands.
+    let mut wide = Watch::new(5000, 1);
+    let key = |number: u32| {
+        let mut bytes = [7; 32];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        PeerKey::from_bytes(bytes)
+    };
+    for path in 0..5000 {
+        wide.pass(1);
+        wide.says(Way::Said, key(path), |counter| {
+            Says::Claim(Claim { unit: Unit::new(path, 0), epoch: 0, counter })
+        });
+    }
+    wide.pass(2_000);
+    let status = told(&wide);
+    assert_eq!((status.counts.leased, status.heard), (5000, 5000));
+    assert_eq!((status.paths.len(), status.paths_left_out, &status.stages), (4096, 904, &None));
+    assert_eq!((status.held.len(), status.held_left_out), (256, 4744));
+    assert_eq!((status.peers.len(), status.peers_left_out), (256, 4744));
+    // What is held longest comes first.
+    assert_eq!((status.held[0].unit, status.held[0].seconds), (Unit::new(0, 0), 6));
+}
+
 /// Anything that anybody says, as it is said or later.
 fn said() -> impl Strategy<Value = (u8, u8, u32, u32, u32, u64)> {
     (0..6_u8, 0..6_u8, 0..4_u32, prop_oneof![9 => 0..4_u32, 1 => Just(u32::MAX)], 0..3_u32, 0..4_000_u64)

@@ -21,6 +21,9 @@ pub const PACE_PEERS: usize = 4096;
 /// Claims of one peer that wait for its finished; of more, the oldest are forgotten.
 const CLAIMS: usize = 8;
 
+/// Units over which a peer's time for one is smoothed.
+const STEADY: u8 = 8;
+
 /// How long one counter of a peer's units is, and how many there are: an hour.
 const SLOT: (Duration, usize) = (Duration::from_secs(300), 12);
 
@@ -44,6 +47,8 @@ struct Runner {
     claims: Vec<(UnitIndex, Moment)>,
     last: Option<Moment>,
     millis: Option<u32>,
+    /// How many units were timed, up to [`STEADY`].
+    timed: u8,
     finished: Ring,
 }
 
@@ -181,8 +186,10 @@ impl Pace {
         }
         self.order.insert((now, peer));
         let finished = Ring::new(now, SLOT.0, SLOT.1);
-        self.peers
-            .insert(peer, Runner { heard: now, claims: Vec::new(), last: None, millis: None, finished });
+        self.peers.insert(
+            peer,
+            Runner { heard: now, claims: Vec::new(), last: None, millis: None, timed: 0, finished },
+        );
     }
 
     fn trained(&mut self, now: Moment, unit: UnitIndex, counts: bool) {
@@ -221,14 +228,11 @@ impl Runner {
             return;
         };
         let took = u32::try_from(now.since(start).as_millis()).unwrap_or(u32::MAX).max(1);
-        // Units differ: the newest counts for a quarter.
-        self.millis = Some(
-            match self.millis {
-                Some(before) => before - before / 4 + took / 4,
-                None => took,
-            }
-            .max(1),
-        );
+        // Units differ: at first their mean, later the newest counts for an eighth.
+        self.timed = self.timed.saturating_add(1).min(STEADY);
+        let before = i64::from(self.millis.unwrap_or(took));
+        let smoothed = before + (i64::from(took) - before) / i64::from(self.timed);
+        self.millis = Some(u32::try_from(smoothed).unwrap_or(u32::MAX).max(1));
     }
 
     fn pace(&self, now: Moment) -> PeerPace {

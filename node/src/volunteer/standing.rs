@@ -59,10 +59,12 @@ impl Standing {
             1 => ", 1 report waits".into(),
             many => format!(", {many} reports wait"),
         };
-        let rate = |rate: Option<f64>, of: &str| rate.map(|rate| format!("{} units/h {of}", digits(rate)));
-        let rates: Vec<String> =
-            [rate(self.rate, "here"), rate(self.run_rate, "in all")].into_iter().flatten().collect();
-        let rates = if rates.is_empty() { "no rate yet".into() } else { rates.join(", ") };
+        let rates = match (self.rate, self.run_rate) {
+            (Some(here), Some(all)) => format!("{} units/h here, {} in all", digits(here), digits(all)),
+            (Some(here), None) => format!("{} units/h here", digits(here)),
+            (None, Some(all)) => format!("{} units/h in all", digits(all)),
+            (None, None) => "no rate yet".into(),
+        };
         let parts = [
             format!("{} of {} units done", self.units_done, self.units),
             format!("holds {}{waits}", self.held),
@@ -231,7 +233,7 @@ mod tests {
     fn a_row_says_how_a_volunteer_stands() {
         assert_eq!(
             standing().text(200),
-            "9 of 20 units done | holds 1 | 312 units/h here, 1870 units/h in all | shards: 4 in memory, 6 on disk | \
+            "9 of 20 units done | holds 1 | 312 units/h here, 1870 in all | shards: 4 in memory, 6 on disk | \
              0.41 Mbps up, 1.2 down | 6 peers | 2 min 5 s left"
         );
         assert_eq!(

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Coordinate(CoordinateArgs),
     /// Volunteer: find a run, check its router, train its units, report literals.
     Join(JoinArgs),
+    /// Show how far a run is, who trains what and how fast, as any peer's table has it.
+    Status(StatusArgs),
     /// Predict the rows of a table, one line of JSON each.
     Predict(PredictArgs),
     /// Measure a model on the rows of a table.
@@ -209,6 +211,9 @@ pub(crate) struct NetworkArgs {
     /// Print events as lines of JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Say more: who comes and goes, what others claim, every unit that is begun.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     /// Lease time in milliseconds, the same for all peers of a run. For tests.
     #[arg(long, value_name = "MS", hide = true)]
     pub(crate) lease_ms: Option<u64>,
@@ -299,8 +304,37 @@ pub(crate) struct JoinArgs {
     /// Do not ask before starting.
     #[arg(long)]
     pub(crate) yes: bool,
+    /// How often to say how it stands, in milliseconds. For tests.
+    #[arg(long, value_name = "MS", hide = true)]
+    pub(crate) status_ms: Option<u64>,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Address of the peer to ask, a coordinator or a volunteer (default: peers that a volunteer of this machine has met, and
+    /// those of the local network).
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) connect: Option<String>,
+    /// The run to show, by run id (or its start) or by name.
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) run: Option<String>,
+    /// Only show runs that this key signed.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) operator: Option<String>,
+    /// Folder of the volunteer whose peers are asked (default: opendipaco/volunteer where this system keeps programs' data).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Do not look for peers on the local network.
+    #[arg(long)]
+    pub(crate) no_mdns: bool,
+    /// Shorten nothing: all paths, leases and peers that the peer tells of.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print one JSON object, which is never shortened.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,9 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::terminal::error_line;
+use crate::volunteer::Standing;
+
 /// Something that matters to whoever watches. With `--json` each is one line on standard output, named by `event`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -53,6 +56,8 @@ pub(crate) enum Event {
     ModelWritten { run: String, path: String, hash: String, seconds: f64 },
     /// The run is complete.
     Complete { run: String, hash: String },
+    /// How this volunteer stands, every ten seconds.
+    Status(Standing),
     /// A warning.
     Warning { text: String },
     /// The peer leaves: what it did.
@@ -126,6 +131,7 @@ impl fmt::Display for Event {
             Self::Complete { run, hash } => {
                 write!(f, "run {} is complete, model {}", short(run), short(hash))
             }
+            Self::Status(standing) => f.write_str(&standing.text(usize::MAX)),
             Self::Warning { text } => f.write_str(text),
             Self::Left { units, bytes_sent, bytes_received } => {
                 write!(f, "left after {units} units, {bytes_sent} bytes sent, {bytes_received} received")
@@ -138,38 +144,61 @@ fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
+impl Event {
+    /// Whether it is left out unless somebody asks for more: a volunteer's status line and the line of each unit tell of it.
+    fn is_detail(&self) -> bool {
+        matches!(
+            self,
+            Self::ClaimHeard { .. }
+                | Self::Cache { .. }
+                | Self::Connected { .. }
+                | Self::Disconnected { .. }
+                | Self::Training { .. }
+                | Self::Dropped { .. }
+                | Self::Receipt { .. }
+        )
+    }
+}
+
 /// How events are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Sentences on standard error.
+    /// Sentences on standard error, one for what matters.
     Text,
+    /// Sentences on standard error, details too.
+    Detailed,
     /// Lines of JSON on standard output.
     Json,
 }
 
 impl Output {
-    /// What `--json` asks for.
-    pub(crate) fn of(json: bool) -> Self {
-        if json { Self::Json } else { Self::Text }
+    /// What `--json` and `--verbose` ask for.
+    pub(crate) fn of(json: bool, verbose: bool) -> Self {
+        match (json, verbose) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Detailed,
+            (false, false) => Self::Text,
+        }
+    }
+
+    /// Whether a person reads it.
+    pub(crate) fn is_text(self) -> bool {
+        self != Self::Json
+    }
+
+    /// Shows an event that is a detail here, though not everywhere.
+    pub(crate) fn show_detail(self, event: &Event) {
+        match self {
+            Self::Text => tracing::info!("{event}"),
+            Self::Detailed | Self::Json => self.show(event),
+        }
     }
 
     /// Shows an event. A reader that went away is no reason to stop working.
     pub(crate) fn show(self, event: &Event) {
         match self {
-            Self::Text => {
-                let detail = matches!(
-                    event,
-                    Event::ClaimHeard { .. }
-                        | Event::Cache { .. }
-                        | Event::Connected { .. }
-                        | Event::Disconnected { .. }
-                );
-                if detail {
-                    tracing::info!("{event}");
-                } else {
-                    let _ = writeln!(std::io::stderr().lock(), "{event}");
-                }
-            }
+            Self::Text if event.is_detail() => tracing::info!("{event}"),
+            Self::Text | Self::Detailed => error_line(format_args!("{event}")),
             Self::Json => {
                 if let Ok(line) = serde_json::to_string(event) {
                     let mut out = std::io::stdout().lock();

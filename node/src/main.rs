@@ -1,5 +1,6 @@
 //! The program `opendipaco`: one function per command, exit codes, logs.
 
+mod amounts;
 mod cli;
 mod clock;
 mod commands;
@@ -24,7 +25,9 @@ mod peer;
 mod report_folder;
 mod run_files;
 mod s3_settings;
+mod status_page;
 mod stopping;
+mod terminal;
 mod timings;
 mod volunteer;
 
@@ -60,6 +63,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Materialise(args) => commands::materialise::run(&args),
         Command::Coordinate(args) => commands::coordinate::run(&args),
         Command::Join(args) => commands::join::run(&args),
+        Command::Status(args) => commands::status::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Route(args) => commands::route::run(&args),
@@ -79,7 +83,7 @@ fn start_logs() {
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,libp2p_gossipsub=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::LogWriter)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

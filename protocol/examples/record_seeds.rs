@@ -4,8 +4,9 @@
 use std::fs;
 
 use protocol::{
-    Address, Answer, Ask, Claim, Counts, Delegation, ExchangeRequest, Hello, HelloRun, Identity, Manifest,
-    ManifestBody, Offer, Prints, RangeIds, RecordBytes, Request, RunId, Unit, encode_report,
+    Address, Answer, Ask, Claim, Counts, Delegation, ExchangeRequest, Held, Hello, HelloRun, Identity,
+    Manifest, ManifestBody, Offer, PathStatus, PeerStatus, Prints, RangeIds, RecordBytes, Request, RunId,
+    RunStatus, StageCounts, Unit, encode_report,
 };
 use serde::Serialize;
 use snake::{Bucket, Literal, Measure, Origin, TargetKind, Test, TextTest};
@@ -100,11 +101,37 @@ fn messages() {
         let asked = ExchangeRequest { run, ask };
         seed("messages", name, &[0], &Request::Exchange(asked).encode().unwrap());
     }
+    seed("messages", "status", &[0], &Request::Status(run).encode().unwrap());
+    seed("messages", "run_status", &[1], &Answer::Status(Box::new(status(run))).encode().unwrap());
     seed("messages", "answer", &[1], &Answer::Hello(hello).encode().unwrap());
     seed("messages", "no", &[1], &Answer::No("not here".into()).encode().unwrap());
     seed("messages", "gossip", &[5], &signed(&claim, "claim", run));
     seed("messages", "claim", &[6], &claim);
     seed("messages", "delegation", &[13], &delegation);
+}
+
+fn status(run: RunId) -> RunStatus {
+    let peer = Identity::from_seed(&[1; 32]).key();
+    let counts = StageCounts { open: 2, leased: 1, finished: 0, done: 2 };
+    RunStatus {
+        run,
+        coordinator: Some(peer),
+        model: None,
+        watched: 25_000,
+        counts,
+        layers: 5,
+        paths: vec![PathStatus { path: 3, counts }],
+        paths_left_out: 0,
+        stages: Some(vec![0b0100_1111, 0]),
+        held: vec![Held { unit: Unit::new(3, 3), peer, epoch: 1, seconds: 12 }],
+        held_left_out: 0,
+        heard: 1,
+        peers: vec![PeerStatus { peer, heard: true, held: 1, finished: 2, millis_per_unit: Some(4_000) }],
+        peers_left_out: 0,
+        allowed: 250_000,
+        allowed_at_peak: 300_000,
+        windows: vec![0, 1, 1],
+    }
 }
 
 fn reports() {

@@ -54,6 +54,17 @@ pub const EXCHANGE_RANGES: usize = 1024;
 
 /// Records named in one answer of an exchange: half of [`MESSAGE_BYTES`].
 pub const EXCHANGE_IDS: usize = 16 * 1024;
+/// Paths, one by one, in a status: at most 36 bytes each, 147 KB in all.
+pub const STATUS_PATHS: usize = 4096;
+
+/// Bytes of a status's stages, four units each: more units are told by path alone.
+pub const STATUS_STAGES_BYTES: usize = 64 * 1024;
+
+/// Leases in a status: at most 90 bytes each.
+pub const STATUS_HELD: usize = 256;
+
+/// Peers in a status: at most 64 bytes each. All four together leave 8 KiB of [`MESSAGE_BYTES`] for the rest.
+pub const STATUS_PEERS: usize = 256;
 
 /// Bytes of the reason in a refusal.
 pub const REASON_BYTES: usize = 512;

@@ -12,6 +12,7 @@ use crate::exchange::{ExchangeRequest, Told};
 use crate::ids::{PeerKey, RunId};
 use crate::limits::{ADDRESS_RECORD_BYTES, HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES};
 use crate::manifest::check_name;
+use crate::status::RunStatus;
 use crate::transfer::short;
 
 /// A signed record as it travels, not opened yet.
@@ -31,6 +32,8 @@ pub enum Request {
     Offer(Offer),
     /// A step of an exchange of records; answered with [`Answer::Exchange`] or [`Answer::Absent`].
     Exchange(ExchangeRequest),
+    /// For how far a run is; answered with [`Answer::Status`] or [`Answer::Absent`].
+    Status(RunId),
 }
 
 /// What is said to a request.
@@ -47,6 +50,8 @@ pub enum Answer {
     Accepted,
     /// A step of an exchange.
     Exchange(Told),
+    /// A run at a glance.
+    Status(Box<RunStatus>),
     /// Not now: ask again after so many seconds.
     Busy(u32),
     /// No: why.
@@ -149,7 +154,7 @@ impl Request {
                 offer.delegation.check(ADDRESS_RECORD_BYTES)
             }
             Self::Exchange(request) => request.check(),
-            Self::Manifest(_) => Ok(()),
+            Self::Manifest(_) | Self::Status(_) => Ok(()),
         }
     }
 }
@@ -176,6 +181,7 @@ impl Answer {
             Self::Hello(hello) => hello.check(),
             Self::Manifest(manifest) => manifest.check(MANIFEST_BYTES),
             Self::Exchange(told) => told.check(),
+            Self::Status(status) => status.check(),
             Self::No(reason) => short(reason),
             Self::Absent | Self::Accepted | Self::Busy(_) => Ok(()),
         }

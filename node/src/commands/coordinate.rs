@@ -71,7 +71,7 @@ async fn start(
     runs: Vec<RunFiles>,
     data_dir: &Path,
 ) -> Result<()> {
-    let output = Output::of(args.network.json);
+    let output = Output::of(args.network.json, args.network.verbose);
     let memory = data_dir.join("ports");
     let listening =
         Listening { typed: &args.network.listen, mdns: !args.network.no_mdns, memory: Some(&memory) };

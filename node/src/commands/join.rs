@@ -57,7 +57,7 @@ pub(crate) fn run(args: &JoinArgs) -> Result<()> {
 }
 
 async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choice: &Choice) -> Result<()> {
-    let output = Output::of(args.network.json);
+    let output = Output::of(args.network.json, args.network.verbose);
     let key = args.key.clone().unwrap_or_else(|| data_dir.join(KEY_FILE));
     let identity = key_file::load_or_make(&key)?.identity;
     // Two peers with one key would be taken for one.
@@ -68,7 +68,7 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     let (net, events) = start_net(&identity, &listening).await?;
     output.show(&Event::Started { key: identity.key().to_string() });
     for address in net.listening() {
-        output.show(&Event::Listening { address: address.to_string() });
+        output.show_detail(&Event::Listening { address: address.to_string() });
     }
     reach(&net, &bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
     let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
@@ -110,6 +110,7 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
         folder,
         outbox,
         stay: args.stay,
+        status_every: args.status_ms.map(|ms| Duration::from_millis(ms.max(100))),
         output,
     };
     work(&mut community, manifest, store, settings, stop).await

@@ -14,6 +14,7 @@ pub(crate) mod publish;
 pub(crate) mod route;
 pub(crate) mod run;
 pub(crate) mod spec;
+pub(crate) mod status;
 pub(crate) mod strip;
 pub(crate) mod train;
 pub(crate) mod verify;

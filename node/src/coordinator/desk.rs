@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use net::Verdict;
+use net::{Reply, Verdict};
 use protocol::coordinator::{
     AfterRun, Coordinator, CoordinatorEffect, CoordinatorEvent, CoordinatorNote, CoordinatorSettings,
     CoordinatorStart, HeaderAnswer, ReportEnd,
 };
 use protocol::lease::{LeaseTimes, Says, Statement, Units};
-use protocol::{ContentHash, Delegation, Identity, Manifest, PeerKey, RunId, Signed, Unit};
+use protocol::{ContentHash, Delegation, Identity, Manifest, PeerKey, RunId, Signed, Unit, Way};
 use spec::RecordSource;
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,7 +21,7 @@ use super::reception::{Answered, Ended, Received, ReceptionId};
 use super::rules::Rules;
 use crate::clock::Clock;
 use crate::events::{Event, Output};
-use crate::peer::{Community, Turn, sign, verdict};
+use crate::peer::{Community, Turn, Watch, sign, verdict};
 use crate::report_folder::{ReportFolder, ReportName, StoredReport};
 
 /// How long a model that could not be written waits for the next attempt, which takes a pass over the source: longer each
@@ -75,6 +75,7 @@ pub(crate) struct Desk {
     run: RunId,
     rules: Arc<Rules>,
     machine: Coordinator,
+    watch: Watch,
     source: Option<Arc<dyn RecordSource>>,
     folder: Arc<ReportFolder>,
     reports: BTreeMap<Unit, Vec<ReportName>>,
@@ -108,6 +109,7 @@ impl Desk {
         let spec = manifest.spec();
         let rows: Vec<u64> = spec.shards.iter().map(|shard| shard.rows).collect();
         let units = Arc::new(Units::new(&rows, spec.training.layers)?);
+        let watch = Watch::new(around.clock.now(), &units);
         let mut effects = Vec::new();
         let machine = Coordinator::new(
             around.clock.now(),
@@ -126,6 +128,7 @@ impl Desk {
             run: manifest.run(),
             rules,
             machine,
+            watch,
             source,
             folder,
             reports,
@@ -161,11 +164,23 @@ impl Desk {
     }
 
     /// Takes a statement; says what it is worth to the peer that passed it on.
-    pub(crate) async fn hear(&mut self, statement: &Arc<Statement>, around: &Around) -> Result<Verdict> {
+    pub(crate) async fn hear(
+        &mut self,
+        statement: &Arc<Statement>,
+        way: Way,
+        around: &Around,
+    ) -> Result<Verdict> {
         let mut effects = Vec::new();
-        let outcome = self.machine.hear(around.clock.now(), statement, &mut effects);
+        let now = around.clock.now();
+        let outcome = self.machine.hear(now, statement, &mut effects);
+        self.watch.observe(now, statement, outcome, way);
         self.act(effects, around).await?;
         Ok(verdict(&outcome))
+    }
+
+    /// Tells who asks how far the run is.
+    pub(crate) async fn tell_status(&mut self, reply: Reply, around: &Around) {
+        self.watch.tell(around.clock.now(), self.run, self.machine.table(), reply).await;
     }
 
     /// Takes an event.
@@ -182,6 +197,7 @@ impl Desk {
             self.machine.assemble_again(&mut effects);
             self.act(effects, around).await?;
         }
+        self.watch.advance(around.clock.now(), self.machine.table());
         self.handle(CoordinatorEvent::Tick, around).await
     }
 
@@ -273,7 +289,9 @@ impl Desk {
                         sign(&around.identity, self.run, says).context("a record could not be signed")?;
                     around.community.gossip(self.run, statement.bytes()).await;
                     let mut more = Vec::new();
-                    self.machine.hear(around.clock.now(), &statement, &mut more);
+                    let now = around.clock.now();
+                    let outcome = self.machine.hear(now, &statement, &mut more);
+                    self.watch.observe(now, &statement, outcome, Way::Said);
                     more.into_iter().rev().for_each(|effect| todo.push_front(effect));
                     if complete && let Says::Complete(said) = statement.says() {
                         tracing::info!("run {}: complete, model {}", self.run.short(), said.model.short());

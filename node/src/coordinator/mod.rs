@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use net::{Net, NetEvent, Verdict};
 use protocol::coordinator::{AfterRun, CoordinatorEvent};
 use protocol::lease::LeaseTimes;
-use protocol::{Answer, Identity, RunId};
+use protocol::{Answer, Identity, RunId, Way};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -184,7 +184,7 @@ impl Office {
             }
             Heard::Record { run, record, ticket } => {
                 let verdict = match (desks.get_mut(&run), statement(record)) {
-                    (Some(desk), Some(statement)) => desk.hear(&statement, around).await?,
+                    (Some(desk), Some(statement)) => desk.hear(&statement, Way::Said, around).await?,
                     _ => Verdict::Ignore,
                 };
                 community.verdict(ticket, verdict).await;
@@ -193,7 +193,7 @@ impl Office {
                 let run = turn.request.run;
                 if let Some(desk) = desks.get_mut(&run) {
                     for statement in told(run, &answer) {
-                        desk.hear(&statement, around).await?;
+                        desk.hear(&statement, Way::Told, around).await?;
                     }
                     if let Some(turn) = turn.next(desk.machine().table().records(), &answer) {
                         community.exchange(peer, turn);
@@ -206,6 +206,10 @@ impl Office {
                 });
                 respond(reply, &answer).await;
             }
+            Heard::StatusAsked { run, reply } => match desks.get_mut(&run) {
+                Some(desk) => desk.tell_status(reply, around).await,
+                None => respond(reply, &Answer::Absent).await,
+            },
             Heard::Stream { from, stream } => {
                 drop(tokio::spawn(reception::receive(from, stream, self.receptions.clone())))
             }

@@ -59,6 +59,8 @@ pub(crate) enum Heard {
     Exchanged { peer: PeerKey, turn: Turn, told: Told },
     /// A neighbour wants to know what it lacks.
     ExchangeAsked { request: ExchangeRequest, reply: Reply },
+    /// Somebody wants to know how far a run is.
+    StatusAsked { run: RunId, reply: Reply },
     /// A peer opened a stream: a report.
     Stream { from: PeerKey, stream: Stream },
 }
@@ -353,6 +355,7 @@ impl Community {
                 heard
             }
             Request::Exchange(request) => vec![Heard::ExchangeAsked { request, reply }],
+            Request::Status(run) => vec![Heard::StatusAsked { run, reply }],
         }
     }
 
@@ -591,13 +594,20 @@ fn delegated(run: RunId, delegation: Signed<Delegation>) -> Heard {
 
 /// Sends an answer; a peer that no longer waits is no concern of ours.
 pub(crate) async fn respond(reply: Reply, answer: &Answer) {
-    match answer.encode() {
-        Ok(bytes) => {
-            if let Err(error) = reply.send(bytes).await {
-                tracing::debug!("an answer was not taken: {error}");
-            }
-        }
-        Err(error) => tracing::warn!("an answer could not be written: {error}"),
+    if let Some(bytes) = encoded(answer) {
+        send(reply, bytes).await;
+    }
+}
+
+/// An answer as it travels.
+pub(super) fn encoded(answer: &Answer) -> Option<Vec<u8>> {
+    answer.encode().inspect_err(|error| tracing::warn!("an answer could not be written: {error}")).ok()
+}
+
+/// Sends what was written before.
+pub(super) async fn send(reply: Reply, bytes: Vec<u8>) {
+    if let Err(error) = reply.send(bytes).await {
+        tracing::debug!("an answer was not taken: {error}");
     }
 }
 

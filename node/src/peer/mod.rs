@@ -1,6 +1,7 @@
 //! What volunteers and coordinators have in common: meeting others, knowing runs, passing records on.
 
 mod announcing;
+mod asking;
 mod book;
 mod community;
 mod exchange;
@@ -8,10 +9,13 @@ mod known_run;
 mod listen;
 mod memory;
 mod statements;
+mod watch;
 
 pub(crate) use announcing::announce;
+pub(crate) use asking::{Asker, Found};
 pub(crate) use community::{Community, Heard, Wants, open_delegation, respond};
 pub(crate) use exchange::Turn;
 pub(crate) use listen::{Listening, address, start_net};
 pub(crate) use memory::{recall, recall_all, remember};
 pub(crate) use statements::{sign, statement, told, verdict};
+pub(crate) use watch::Watch;

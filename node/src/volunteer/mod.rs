@@ -3,8 +3,10 @@
 mod choosing;
 mod deliver;
 mod outbox;
+mod standing;
 mod trainer;
 mod working;
 
 pub(crate) use choosing::{Choice, choose};
+pub(crate) use standing::Standing;
 pub(crate) use working::{Settings, work};

@@ -11,7 +11,7 @@ use protocol::lease::{LeaseTimes, Outcome as Merged, Says, Statement, Units};
 use protocol::volunteer::{
     OfferAnswer, Volunteer, VolunteerEffect, VolunteerEvent, VolunteerNote, VolunteerSettings, VolunteerStart,
 };
-use protocol::{Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, Unit};
+use protocol::{Answer, ContentHash, GossipRecord, Identity, Manifest, PeerKey, Unit, Way};
 use snake::Cancel;
 use spec::{Finding, ShardStore};
 use tokio::sync::mpsc;
@@ -19,11 +19,12 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::deliver::{Delivered, deliver};
 use super::outbox::Outbox;
+use super::standing::Teller;
 use super::trainer::{Done, Job, Outcome, Trainer, Workshop};
 use crate::clock::{Clock, unix_millis};
 use crate::events::{Event, Output};
 use crate::exit::Refused;
-use crate::peer::{Community, Heard, Turn, recall, remember, respond, sign, statement, told};
+use crate::peer::{Community, Heard, Turn, Watch, recall, remember, respond, sign, statement, told};
 
 /// How often time passes for the decisions.
 const TICK: Duration = Duration::from_millis(150);
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) outbox: PathBuf,
     /// Whether to stay when the run is complete.
     pub(crate) stay: bool,
+    /// How often it says how it stands, if other than usual.
+    pub(crate) status_every: Option<Duration>,
     pub(crate) output: Output,
 }
 
@@ -69,6 +72,8 @@ struct Worker<'c> {
     finding: Option<Finding>,
     units: u64,
     complete: bool,
+    watch: Watch,
+    teller: Teller,
 }
 
 /// Works on a run until it is complete, or until `stop` resolves; then gives back what it holds.
@@ -79,7 +84,7 @@ pub(crate) async fn work(
     settings: Settings,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Settings { identity, lease, threads, folder, outbox, stay, output } = settings;
+    let Settings { identity, lease, threads, folder, outbox, stay, status_every, output } = settings;
     let run = manifest.run();
     let spec = manifest.spec();
     let rows: Vec<u64> = spec.shards.iter().map(|shard| shard.rows).collect();
@@ -88,6 +93,8 @@ pub(crate) async fn work(
     let (outbox, items) = Outbox::open(&outbox, run, store.fingerprint())?;
     let (done_in, mut done) = mpsc::channel(INBOX);
     let (delivered_in, mut delivered) = mpsc::channel(INBOX);
+    let watch = Watch::new(clock.now(), &units);
+    let teller = Teller::start(clock.now(), output, status_every, Arc::clone(&store));
     let workshop = Workshop { store, outbox: outbox.clone(), identity: identity.clone(), threads };
     let trainer = Trainer::start(workshop, done_in)?;
     let me = identity.key();
@@ -119,6 +126,8 @@ pub(crate) async fn work(
         finding: None,
         units: 0,
         complete: false,
+        watch,
+        teller,
     };
     worker.begin(&folder).await?;
     let mut tick = interval(TICK);
@@ -141,6 +150,7 @@ pub(crate) async fn work(
                 _ = tick.tick() => {
                     worker.community.tick().await;
                     worker.handle(VolunteerEvent::Tick).await?;
+                    worker.tell();
                 }
                 _ = remembering.tick() => worker.remember_neighbours(&folder),
             }
@@ -187,9 +197,11 @@ impl Worker<'_> {
     }
 
     /// Takes a statement; says what it is worth to the peer that passed it on.
-    async fn hear(&mut self, statement: &Arc<Statement>) -> Result<Verdict> {
+    async fn hear(&mut self, statement: &Arc<Statement>, way: Way) -> Result<Verdict> {
         let mut effects = Vec::new();
-        let merged = self.machine.hear(self.clock.now(), statement, &mut effects);
+        let now = self.clock.now();
+        let merged = self.machine.hear(now, statement, &mut effects);
+        self.watch.observe(now, statement, merged, way);
         if let (Merged::Applied(_), Says::Claim(claim)) = (&merged, statement.says()) {
             let (peer, Unit { path, layer, .. }) = (statement.signer().to_string(), claim.unit);
             if statement.signer() != self.identity.key() {
@@ -213,14 +225,14 @@ impl Worker<'_> {
             }
             Heard::Record { run: of, record, ticket } => {
                 let verdict = match statement(record).filter(|_| of == run) {
-                    Some(statement) => self.hear(&statement).await?,
+                    Some(statement) => self.hear(&statement, Way::Said).await?,
                     None => Verdict::Ignore,
                 };
                 self.community.verdict(ticket, verdict).await;
             }
             Heard::Exchanged { peer, turn, told: answer } if turn.request.run == run => {
                 for statement in told(run, &answer) {
-                    self.hear(&statement).await?;
+                    self.hear(&statement, Way::Told).await?;
                 }
                 match turn.next(self.machine.table().records(), &answer) {
                     Some(turn) => self.community.exchange(peer, turn),
@@ -235,6 +247,10 @@ impl Worker<'_> {
                 };
                 respond(reply, &answer).await;
             }
+            Heard::StatusAsked { run: of, reply } if of == run => {
+                self.watch.tell(self.clock.now(), run, self.machine.table(), reply).await;
+            }
+            Heard::StatusAsked { reply, .. } => respond(reply, &Answer::Absent).await,
             Heard::BadManifest { from, reason } => {
                 tracing::warn!("a manifest from {} is refused: {reason}", from.short());
             }
@@ -265,11 +281,13 @@ impl Worker<'_> {
             rebuilds: shards.counters.rebuilds,
             passes: shards.counters.passes,
         });
+        self.teller.on_disk(shards.on_disk.len());
         self.handle(VolunteerEvent::ShardsInMemory(shards.in_memory)).await?;
         self.handle(VolunteerEvent::ShardsOnDisk(shards.on_disk)).await?;
         match outcome {
             Outcome::Trained { content, bytes, rows, seconds, trouble } => {
                 self.units += 1;
+                self.teller.trained(self.clock.now());
                 self.show(&Event::Trained { path, layer, rows, bytes, seconds });
                 if let Some(text) = trouble {
                     self.show(&Event::Warning { text });
@@ -293,7 +311,7 @@ impl Worker<'_> {
             && let Ok(record) = GossipRecord::open(&receipt, self.manifest.run())
             && let Some(statement) = statement(record)
         {
-            self.hear(&statement).await?;
+            self.hear(&statement, Way::Said).await?;
         }
         if delivered.answer == OfferAnswer::Stored {
             self.outbox.delivered(unit);
@@ -313,7 +331,9 @@ impl Worker<'_> {
                     let statement =
                         sign(&self.identity, run, says).context("a record could not be signed")?;
                     self.community.gossip(run, statement.bytes()).await;
-                    self.machine.hear(self.clock.now(), &statement, &mut more);
+                    let now = self.clock.now();
+                    let outcome = self.machine.hear(now, &statement, &mut more);
+                    self.watch.observe(now, &statement, outcome, Way::Said);
                 }
                 VolunteerEffect::Train { unit, soon } => {
                     let cancel = Cancel::new();
@@ -401,6 +421,13 @@ impl Worker<'_> {
         if let Err(error) = remember(folder, &peers) {
             tracing::warn!("the neighbours' addresses can't be remembered: {error:#}");
         }
+    }
+
+    /// Says how this volunteer stands, when it is time.
+    fn tell(&mut self) {
+        let now = self.clock.now();
+        self.watch.advance(now, self.machine.table());
+        self.teller.tick(now, &self.machine, self.watch.pace(), self.community.net());
     }
 
     fn show(&self, event: &Event) {

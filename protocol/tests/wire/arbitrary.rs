@@ -42,6 +42,7 @@ fn samples() -> Vec<Vec<u8>> {
         manifest.bytes().to_vec(),
         serde_cbor::to_vec(&samples::manifest_body()).unwrap(),
         Request::Offer(offer).encode().unwrap(),
+        Answer::Status(Box::new(samples::status())).encode().unwrap(),
         encode_report(&samples::buckets()).unwrap(),
     ]
 }

@@ -1,14 +1,18 @@
 //! Requests, answers and the frames of a report's stream.
 
+use protocol::lease::MAX_UNITS;
 use protocol::limits::{
     EXCHANGE_IDS, EXCHANGE_RANGES, HELLO_PEERS, HELLO_RUNS, MANIFEST_BYTES, MESSAGE_BYTES, RECORDS,
+    STATUS_HELD, STATUS_PATHS, STATUS_PEERS, STATUS_STAGES_BYTES,
 };
 use protocol::{
-    Answer, Ask, Codec, ExchangeRequest, Hello, HelloRun, MessageError, Offer, Prints, RangeIds, RecordBytes,
-    Records, ReportAck, ReportOffer, ReportReply, Request, RunId, Told, frame_head, frame_length,
+    Answer, Ask, Codec, ExchangeRequest, Held, Hello, HelloRun, MessageError, ModelHash, Offer, PathStatus,
+    PeerStatus, Prints, RangeIds, RecordBytes, Records, ReportAck, ReportOffer, ReportReply, Request, RunId,
+    RunStatus, StageCounts, Told, Unit, frame_head, frame_length,
 };
 
-use crate::samples::{other, peer, run};
+use crate::golden::bytes;
+use crate::samples::{self, other, peer, run};
 
 fn hello_run(run: RunId, peers: usize, bytes: usize) -> HelloRun {
     HelloRun {
@@ -33,6 +37,7 @@ fn requests_round_trip_and_are_pinned() {
         exchange(Ask::From(7)),
         exchange(Ask::Compare(Prints { salt: [3; 32], prints: vec![1; 4 * EXCHANGE_RANGES] })),
         exchange(Ask::Fetch(vec![RangeIds { range: 2, ids: vec![5; 8 * RECORDS] }])),
+        Request::Status(run()),
     ];
     for request in all {
         assert_eq!(Request::decode(&request.encode().unwrap()).unwrap(), request);
@@ -46,6 +51,8 @@ fn requests_round_trip_and_are_pinned() {
     );
     let bytes = Request::Hello(Hello::default()).encode().unwrap();
     assert_eq!(bytes, b"\xa1\x65hello\xa1\x61r\x80");
+    let bytes = Request::Status(run()).encode().unwrap();
+    assert_eq!(bytes, [b"\xa1\x66status\x58\x20".as_slice(), &[0xaa; 32]].concat());
 }
 
 #[test]
@@ -57,12 +64,16 @@ fn answers_round_trip_and_are_pinned() {
         Answer::Accepted,
         Answer::Exchange(Told::Records(Records { records: vec![RecordBytes(vec![1])], next: Some(9) })),
         Answer::Exchange(Told::Ids(vec![RangeIds { range: 2, ids: vec![5; 8 * EXCHANGE_IDS] }])),
+        Answer::Status(Box::new(samples::status())),
         Answer::Busy(5),
         Answer::No("why".into()),
     ];
     for answer in all {
         assert_eq!(Answer::decode(&answer.encode().unwrap()).unwrap(), answer);
     }
+    let status = Answer::Status(Box::new(samples::status())).encode().unwrap();
+    let expected = bytes(include_str!("golden/status.hex"));
+    assert_eq!(data_encoding::HEXLOWER.encode(&status), data_encoding::HEXLOWER.encode(&expected));
     assert_eq!(Answer::Absent.encode().unwrap(), b"\x66absent");
     assert_eq!(Answer::No("why".into()).encode().unwrap(), b"\xa1\x62no\x63why");
 }
@@ -84,7 +95,84 @@ fn what_is_too_much_is_refused() {
         Err(MessageError::TooLarge { what: "request", bytes: MESSAGE_BYTES + 1, limit: MESSAGE_BYTES })
     );
     // A request of a later version.
-    assert_eq!(Request::decode(b"\xa1\x66status\x00"), Err(MessageError::Malformed { what: "request" }));
+    assert_eq!(Request::decode(b"\xa1\x66future\x00"), Err(MessageError::Malformed { what: "request" }));
+}
+
+#[test]
+fn a_status_agrees_with_itself() {
+    let refused = |change: fn(&mut RunStatus)| {
+        let mut status = samples::status();
+        change(&mut status);
+        assert!(matches!(Answer::Status(Box::new(status)).encode(), Err(MessageError::Refused { .. })));
+    };
+    refused(|status| status.paths.reverse());
+    refused(|status| status.paths[1].path = 0);
+    refused(|status| status.paths[1].counts.open = 0);
+    refused(|status| status.counts.open = 0);
+    refused(|status| status.layers = 3);
+    refused(|status| status.layers = u32::MAX);
+    refused(|status| status.paths_left_out = u32::MAX);
+    refused(|status| status.paths_left_out = 1);
+    refused(|status| status.stages = Some(Vec::new()));
+    refused(|status| status.stages = Some(vec![0; 2]));
+    refused(|status| status.windows = vec![0; 361]);
+    refused(|status| status.held = vec![status.held[0]; STATUS_HELD + 1]);
+    refused(|status| status.peers = vec![status.peers[0]; STATUS_PEERS + 1]);
+    // Bits behind the last unit.
+    refused(|status| {
+        (status.layers, status.counts, status.stages) = (1, StageCounts::default(), Some(vec![0b1_0000]));
+        status.counts.open = 2;
+        for path in &mut status.paths {
+            path.counts = StageCounts { open: 1, ..StageCounts::default() };
+        }
+    });
+}
+
+/// Every number as long as it gets.
+#[test]
+fn the_largest_status_fits() {
+    let layers = (MAX_UNITS / STATUS_PATHS) as u32;
+    let long = u32::MAX - 1;
+    let unit = Unit { path: long, layer: long, part: long, replica: long };
+    let status = RunStatus {
+        model: Some(ModelHash::from_bytes([9; 32])),
+        watched: u64::MAX,
+        counts: StageCounts {
+            open: MAX_UNITS as u32 - 3 * 70_000,
+            leased: 70_000,
+            finished: 70_000,
+            done: 70_000,
+        },
+        layers,
+        paths: (0..STATUS_PATHS as u32)
+            .map(|path| PathStatus {
+                path: long - STATUS_PATHS as u32 + path,
+                counts: StageCounts { open: layers - 3 * 64, leased: 64, finished: 64, done: 64 },
+            })
+            .collect(),
+        stages: None,
+        held: vec![Held { unit, peer: peer().key(), epoch: long, seconds: long }; STATUS_HELD],
+        held_left_out: long,
+        heard: long,
+        peers: vec![
+            PeerStatus {
+                peer: peer().key(),
+                heard: true,
+                held: long,
+                finished: long,
+                millis_per_unit: Some(long)
+            };
+            STATUS_PEERS
+        ],
+        peers_left_out: long,
+        allowed: u64::MAX,
+        allowed_at_peak: u64::MAX,
+        windows: vec![long; 360],
+        ..samples::status()
+    };
+    let bytes = Answer::Status(Box::new(status)).encode().unwrap().len();
+    // With a quarter of the layers the stages would come on top, and the counts be as long.
+    assert!(bytes + STATUS_STAGES_BYTES + 8 * 1024 < MESSAGE_BYTES, "{bytes}");
 }
 
 #[test]

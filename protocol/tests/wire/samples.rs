@@ -1,8 +1,9 @@
 //! One of everything, from fixed keys.
 
 use protocol::{
-    Address, Claim, Complete, ContentHash, Counts, Delegation, Finished, Heartbeat, Identity, ManifestBody,
-    ModelHash, PeerRecord, Receipt, Release, Reopen, ReportHeader, RunId, Unit,
+    Address, Claim, Complete, ContentHash, Counts, Delegation, Finished, Heartbeat, Held, Identity,
+    ManifestBody, ModelHash, PathStatus, PeerRecord, PeerStatus, Receipt, Release, Reopen, ReportHeader,
+    RunId, RunStatus, StageCounts, Unit,
 };
 use snake::{
     Bucket, Feature, FeatureKind, Label, Literal, Measure, Origin, Profile, Schema, TargetKind, Test,
@@ -181,4 +182,32 @@ pub fn buckets() -> Vec<Bucket<u64>> {
             .collect(),
         },
     ]
+}
+
+/// Two paths of two layers: one unit of each stage.
+pub fn status() -> RunStatus {
+    let (a, b) = (peer().key(), other().key());
+    let path = |path, leased, finished, done| PathStatus {
+        path,
+        counts: StageCounts { open: 2 - leased - finished - done, leased, finished, done },
+    };
+    RunStatus {
+        run: run(),
+        coordinator: Some(b),
+        model: None,
+        watched: 25_000,
+        counts: StageCounts { open: 1, leased: 1, finished: 1, done: 1 },
+        layers: 2,
+        paths: vec![path(0, 0, 1, 1), path(3, 1, 0, 0)],
+        paths_left_out: 0,
+        stages: Some(vec![0b0001_1011]),
+        held: vec![Held { unit: Unit::new(3, 0), peer: a, epoch: 1, seconds: 12 }],
+        held_left_out: 0,
+        heard: 1,
+        peers: vec![PeerStatus { peer: a, heard: true, held: 1, finished: 2, millis_per_unit: Some(4_000) }],
+        peers_left_out: 0,
+        allowed: 250_000,
+        allowed_at_peak: 300_000,
+        windows: vec![0, 1, 1],
+    }
 }

@@ -68,6 +68,14 @@ pub struct Finished {
     /// The signer's counter.
     #[serde(rename = "c")]
     pub counter: u64,
+    /// How often the unit had been opened again when this was said; not written where it is 0. One from before the last
+    /// reopening is void: whoever holds the report and means to deliver it says so again.
+    #[serde(rename = "g", default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+}
+
+fn is_zero(generation: &u32) -> bool {
+    *generation == 0
 }
 
 /// "This unit is done, and this is its content." Said by the coordinator that the delegation with this number names.

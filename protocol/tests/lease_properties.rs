@@ -58,8 +58,9 @@ fn says() -> impl Strategy<Value = Says> {
             .prop_map(|(unit, epoch, counter)| Says::Claim(Claim { unit, epoch, counter })),
         3 => (unit(), epoch(), number())
             .prop_map(|(unit, epoch, counter)| Says::Release(Release { unit, epoch, counter })),
-        2 => (unit(), number())
-            .prop_map(|(unit, counter)| Says::Finished(Finished { unit, counter })),
+        2 => (unit(), number(), 0..3_u32).prop_map(|(unit, counter, generation)| {
+            Says::Finished(Finished { unit, counter, generation })
+        }),
         1 => number().prop_map(|counter| Says::Heartbeat(Heartbeat { counter })),
         1 => (1..4_u64, unit(), epoch(), content()).prop_map(|(delegation, unit, generation, content)| {
             Says::Receipt(Receipt { delegation, unit, generation, content })

@@ -189,7 +189,7 @@ fn finished_then_receipted_then_reopened() {
     let mut rig = Rig::new();
     let content = ContentHash::from_bytes([4; 32]);
     rig.trigger_claim(1, 0, 1);
-    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, counter: 2 }));
+    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, counter: 2, generation: 0 }));
     assert_eq!(rig.state(), UnitState::Finished { by: peer(1) });
     let receipt = |generation| Says::Receipt(Receipt { delegation: 1, unit: UNIT, generation, content });
     rig.trigger_says(5, receipt(0));
@@ -199,6 +199,11 @@ fn finished_then_receipted_then_reopened() {
     rig.trigger_says(0, Says::Reopen(Reopen { delegation: 1, unit: UNIT, generation: 1 }));
     rig.expect_open();
     rig.trigger_says(0, receipt(0));
+    rig.expect_open();
+    // One that still holds its report says so, and may give it up again.
+    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, counter: 5, generation: 1 }));
+    assert_eq!(rig.state(), UnitState::Finished { by: peer(1) });
+    rig.trigger_says(1, Says::Release(Release { unit: UNIT, epoch: 0, counter: 6 }));
     rig.expect_open();
     rig.trigger_says(0, receipt(1));
     assert_eq!(rig.state(), UnitState::Done { content });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{delegated, peer, seal};
-use protocol::lease::{Moment, Says, Units};
+use protocol::lease::{Moment, Says, UnitState, Units};
 use protocol::volunteer::{
     OfferAnswer, OutboxItem, RunComplete, Volunteer, VolunteerEffect as Effect, VolunteerEvent as Event,
     VolunteerNote, VolunteerSettings, VolunteerStart,
@@ -259,8 +259,18 @@ fn a_report_is_kept_then_said_then_offered_until_receipted() {
     // Proven wrong, or lost: it is offered again, and not trained again here.
     rig.trigger_says(COORDINATOR, Says::Reopen(Reopen { delegation: 1, unit, generation: 1 }));
     rig.expect_offer(unit);
+    let again = rig.expect("finished again, so that nobody trains it meanwhile", |effect| match effect {
+        Effect::Say(Says::Finished(finished)) if finished.generation == 1 => Some(*finished),
+        _ => None,
+    });
+    let state = |rig: &Rig| {
+        let table = rig.volunteer.table();
+        table.view().state(table.units().index(&unit).unwrap())
+    };
+    assert_eq!((again.unit, state(&rig)), (unit, UnitState::Finished { by: peer(ME) }));
     rig.trigger(Event::OfferAnswered { unit, answer: OfferAnswer::No("it is wrong".into()) });
     rig.expect_effect(&Effect::Forget { unit, content: content(1) });
+    assert_eq!(state(&rig), UnitState::Open, "others need not wait for it");
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //!
 //! The same scenario, number of peers and seed give the same run, event by event.
 
+mod fault;
 mod ideal;
 mod link;
 mod machine;
@@ -21,6 +22,7 @@ mod measure;
 mod scenario;
 mod world;
 
+pub use fault::{Fault, What};
 pub use measure::Measure;
 pub use scenario::{Away, Bounds, Flash, Partition, Scenario, ScenarioError, Sleepers, Stragglers};
 pub use world::{Size, World};

@@ -22,6 +22,8 @@ pub struct Measure {
     pub duplicated: usize,
     /// Trainings that were given up.
     pub abandoned: usize,
+    /// Reports that travelled to the coordinator.
+    pub sent: usize,
     /// Units of which the coordinator has no report at the end.
     pub lost: usize,
     /// Heartbeats said, and their bytes.
@@ -32,6 +34,8 @@ pub struct Measure {
     pub exchanges: (u64, u64),
     /// Statements that reached a peer.
     pub delivered: u64,
+    /// Of these, the ones that it had already.
+    pub known: u64,
 }
 
 impl Measure {
@@ -59,7 +63,7 @@ impl Measure {
         self.words.1 as f64 / self.units.max(1) as f64
     }
 
-    /// Messages that reach a peer per second, each counted once.
+    /// Statements that reach a peer per second, by gossip and in exchanges.
     #[must_use]
     pub fn messages_per_second(&self) -> f64 {
         self.delivered as f64 * 1_000.0 / (self.over_at_ms.max(1) as f64 * self.peers.max(1) as f64)
@@ -101,8 +105,9 @@ impl fmt::Display for Measure {
         writeln!(f, "exchanges             {}, {} bytes", self.exchanges.0, self.exchanges.1)?;
         write!(
             f,
-            "messages              {:.1} a second to each peer, each counted once",
-            self.messages_per_second()
+            "messages              {:.1} a second to each peer, {:.1} % of them known already",
+            self.messages_per_second(),
+            100.0 * self.known as f64 / self.delivered.max(1) as f64
         )
     }
 }

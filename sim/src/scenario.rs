@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::fault::Fault;
+
 /// The scenarios that come with the program.
 const SCENARIOS: &str = include_str!("../scenarios.toml");
 
@@ -39,6 +41,12 @@ pub struct Scenario {
     pub squatters: f64,
     /// The coordinator is away, and comes back with its store.
     pub away: Option<Away>,
+    /// What goes wrong at given moments.
+    pub faults: Vec<Fault>,
+    /// How long a lease lasts at least, in seconds.
+    pub lease_s: f64,
+    /// How often time passes for the decisions, in milliseconds.
+    pub tick_ms: u64,
     /// What a small run (as in the tests) must keep to.
     pub bounds: Bounds,
 }
@@ -130,6 +138,9 @@ impl Default for Scenario {
             sleepers: None,
             squatters: 0.0,
             away: None,
+            faults: Vec::new(),
+            lease_s: 20.0,
+            tick_ms: 500,
             bounds: Bounds::default(),
         }
     }
@@ -177,7 +188,10 @@ impl Scenario {
         ] {
             value.map_or(Ok(()), |value| share(name, value))?;
         }
+        self.faults.iter().try_for_each(Fault::check)?;
         let well = self.training_s > 0.0
+            && self.lease_s > 0.0
+            && self.tick_ms > 0
             && self.speeds >= 1.0
             && self.latency_ms[0] <= self.latency_ms[1]
             && self.churn_per_hour >= 0.0

@@ -15,6 +15,7 @@ use protocol::lease::{LeaseTimes, Says, Statement, Units};
 use protocol::volunteer::{OfferAnswer, OutboxItem, Volunteer, VolunteerSettings, VolunteerStart};
 use protocol::{ContentHash, Delegation, Identity, PeerKey, RunId, Unit};
 
+use crate::fault::Fault;
 use crate::ideal::ideal_ms;
 use crate::link::Link;
 use crate::machine::{Machine, Mind, Nature};
@@ -25,8 +26,6 @@ use crate::scenario::Scenario;
 pub(crate) const COORDINATOR: usize = 0;
 /// Layers per path: with it the number of units gives the number of paths.
 const LAYERS: usize = 5;
-/// Milliseconds between two ticks of a machine.
-const TICK_MS: u64 = 500;
 /// To how many volunteers a new one is connected, beside the coordinator.
 const NEIGHBOURS: usize = 6;
 /// A run that takes this many times the ideal, and a day, is lost.
@@ -66,6 +65,7 @@ enum Event {
     Wake(usize),
     Cut(bool),
     CoordinatorGoes(u64),
+    Fault(Fault),
 }
 
 /// An event, when, and the how many-th it was to be thought of.
@@ -111,6 +111,8 @@ pub struct World {
     offers: BTreeMap<(PeerKey, Unit), (usize, u32)>,
     trained: BTreeSet<Unit>,
     is_cut: bool,
+    /// When the coordinator's disk takes writes again.
+    full_until: u64,
     /// The next volunteer to be replaced.
     oldest: usize,
     measure: Measure,
@@ -156,6 +158,7 @@ impl World {
             offers: BTreeMap::new(),
             trained: BTreeSet::new(),
             is_cut: false,
+            full_until: 0,
             oldest: COORDINATOR + 1,
             scenario,
             size,
@@ -185,6 +188,9 @@ impl World {
         if let Some(partition) = self.scenario.partition {
             self.at(partition.at_s * 1_000, Event::Cut(true));
             self.at((partition.at_s + partition.for_s) * 1_000, Event::Cut(false));
+        }
+        for fault in self.scenario.faults.clone() {
+            self.at(fault.at_ms(), Event::Fault(fault));
         }
         if let Some(away) = self.scenario.away {
             self.at(away.at_s * 1_000, Event::CoordinatorGoes(away.for_s * 1_000));
@@ -277,9 +283,13 @@ impl World {
             outbox: items
                 .map(|(unit, content)| OutboxItem { unit: *unit, content: *content, bytes: 100 })
                 .collect(),
-            settings: VolunteerSettings { lease: LeaseTimes::default(), ..VolunteerSettings::default() },
+            settings: VolunteerSettings { lease: self.lease(), ..VolunteerSettings::default() },
         };
         Some(Mind::Volunteer(Box::new(Volunteer::new(machine.moment(self.now), start))))
+    }
+
+    fn lease(&self) -> LeaseTimes {
+        LeaseTimes::with_least(Duration::from_secs_f64(self.scenario.lease_s))
     }
 
     fn make_coordinator(&self, effects: &mut Vec<CoordinatorEffect>) -> Option<Mind> {
@@ -292,6 +302,7 @@ impl World {
             report_limits: vec![1_000; self.units.paths().len()],
             stored: self.store.clone(),
             settings: CoordinatorSettings {
+                lease: self.lease(),
                 farewell: Duration::from_secs(30),
                 ..CoordinatorSettings::default()
             },

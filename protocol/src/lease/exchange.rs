@@ -170,7 +170,7 @@ mod tests {
             let signer = peer(index.get() as u64);
             let (unit, counter) = (records.units().unit(index), 5);
             records.merge(&seal(signer, Says::Claim(Claim { unit, epoch: 0, counter })));
-            records.merge(&seal(signer, Says::Finished(Finished { unit, counter: 6 })));
+            records.merge(&seal(signer, Says::Finished(Finished { unit, counter: 6, generation: 0 })));
             records.merge(&seal(signer, Says::Heartbeat(Heartbeat { counter: 7 })));
         }
         records

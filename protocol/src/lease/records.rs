@@ -110,6 +110,14 @@ impl Word {
     }
 }
 
+/// A finished, without the unit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FinishedBy {
+    pub(crate) by: PeerKey,
+    pub(crate) counter: u64,
+    generation: u32,
+}
+
 /// What is known about one unit.
 #[derive(Debug, Clone, Default)]
 struct Slot {
@@ -334,11 +342,30 @@ impl LeaseRecords {
         self.slots.get(index.get()).map_or(&NONE, |slot| &slot.claims)
     }
 
-    /// Who says to have finished a unit, and the counter with which it said so.
-    pub fn finished(&self, index: UnitIndex) -> impl Iterator<Item = (PeerKey, u64)> {
+    /// Who says to hold a report of the unit now: since it was last opened again, and without having given it up later.
+    pub fn finished(&self, index: UnitIndex) -> impl Iterator<Item = PeerKey> {
+        let generation = match self.word(index) {
+            Some(Word::Reopened { generation, .. } | Word::Receipted { generation, .. }) => generation,
+            None => 0,
+        };
+        let claims = self.claims(index);
+        self.all_finished(index).filter(move |finished| finished.generation == generation).filter_map(
+            move |finished| {
+                let newest = claims.of(&finished.by).and_then(|kept| kept.says().counter());
+                newest.is_none_or(|newest| newest <= finished.counter).then_some(finished.by)
+            },
+        )
+    }
+
+    /// Who ever said to have finished a unit, and is remembered.
+    pub(crate) fn all_finished(&self, index: UnitIndex) -> impl Iterator<Item = FinishedBy> {
         self.slots.get(index.get()).into_iter().flat_map(|slot| slot.finished.iter()).filter_map(|kept| {
             match kept.says() {
-                Says::Finished(finished) => Some((kept.signer(), finished.counter)),
+                Says::Finished(finished) => Some(FinishedBy {
+                    by: kept.signer(),
+                    counter: finished.counter,
+                    generation: finished.generation,
+                }),
                 _ => None,
             }
         })

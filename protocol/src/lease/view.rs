@@ -141,7 +141,8 @@ struct Speaker {
 /// A claim is live while its signer's counter grew within the lease time, and at most `max_lease` after this signer's
 /// first claim of the unit was seen; then the signer can't hold the unit again. A claim that died of silence stays
 /// dead: its signer may claim again, in a later epoch. The lowest live epoch wins a unit, then the smaller tie hash.
-/// A word of the coordinator stands above all that: receipted is done, and a finished from before a reopening is void.
+/// A word of the coordinator stands above all that: receipted is done, and a finished from before a reopening is void, as is
+/// one whose signer claimed or released the unit later.
 #[derive(Debug, Clone)]
 pub struct View {
     times: LeaseTimes,
@@ -297,8 +298,8 @@ impl View {
             });
             for said in bids.iter() {
                 let signer = said.signer();
-                let finished = records.finished(unit).find(|(by, _)| *by == signer);
-                let wanted = wanted(said, finished.map(|(_, counter)| counter));
+                let finished = records.all_finished(unit).find(|finished| finished.by == signer);
+                let wanted = wanted(said, finished.map(|finished| finished.counter));
                 let heard = self.speakers.get(&signer).is_some_and(|s| s.voice == Voice::Heard);
                 let Some(stay) = view.stays.iter_mut().find(|stay| stay.signer() == signer) else {
                     if view.stays.len() == view.stays.capacity() {
@@ -391,14 +392,11 @@ impl View {
     }
 
     fn judge(&self, unit: UnitIndex, records: &LeaseRecords) -> UnitState {
-        match records.word(unit) {
-            Some(Word::Receipted { content, .. }) => return UnitState::Done { content },
-            Some(Word::Reopened { .. }) => {}
-            None => {
-                if let Some((by, _)) = records.finished(unit).next() {
-                    return UnitState::Finished { by };
-                }
-            }
+        if let Some(Word::Receipted { content, .. }) = records.word(unit) {
+            return UnitState::Done { content };
+        }
+        if let Some(by) = records.finished(unit).next() {
+            return UnitState::Finished { by };
         }
         match self.live(unit).min_by_key(|stay| stay.rank()) {
             Some(stay) => UnitState::Leased { by: stay.signer(), epoch: stay.said.epoch() },

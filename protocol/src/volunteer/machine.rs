@@ -298,7 +298,12 @@ impl Volunteer {
                 }
                 self.review(now, unit, effects);
             }
-            Some(Word::Reopened { .. }) => self.outbox.again(now, unit),
+            Some(Word::Reopened { .. }) if self.outbox.contains(unit) => {
+                self.outbox.again(now, unit);
+                // So that nobody trains it again meanwhile.
+                self.say_finished(now, unit, effects);
+            }
+            Some(Word::Reopened { .. }) => {}
             None => {}
         }
     }
@@ -348,8 +353,24 @@ impl Volunteer {
         }
         effects.push(VolunteerEffect::Keep { unit, content });
         self.outbox.add(now, index, content, bytes);
-        let counter = self.count();
-        self.say(now, Says::Finished(Finished { unit, counter }), effects);
+        self.say_finished(now, index, effects);
+    }
+
+    fn say_finished(&mut self, now: Moment, index: UnitIndex, effects: &mut Effects) {
+        let generation = match self.table.records().word(index) {
+            Some(Word::Reopened { generation, .. } | Word::Receipted { generation, .. }) => generation,
+            None => 0,
+        };
+        let (unit, counter) = (self.table.units().unit(index), self.count());
+        self.say(now, Says::Finished(Finished { unit, counter, generation }), effects);
+    }
+
+    /// Says that the report is not to be had here any more: others need not wait for it.
+    fn give_up_report(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
+        if self.table.records().finished(unit).any(|by| by == self.me) {
+            let epoch = self.table.records().claims(unit).of(&self.me).map_or(0, |kept| kept.epoch());
+            self.release(now, unit, epoch, effects);
+        }
     }
 
     fn training_failed(&mut self, now: Moment, unit: Unit, why: String, effects: &mut Effects) {
@@ -382,6 +403,7 @@ impl Volunteer {
                 self.refused.insert(index);
                 effects.push(VolunteerEffect::Forget { unit, content });
                 effects.push(VolunteerEffect::Note(VolunteerNote::Refused { unit, why }));
+                self.give_up_report(now, index, effects);
             }
             return;
         }
@@ -390,6 +412,7 @@ impl Volunteer {
             if let Some(content) = self.outbox.take(index) {
                 effects.push(VolunteerEffect::Forget { unit, content });
                 effects.push(VolunteerEffect::Note(VolunteerNote::Lost { unit, why }));
+                self.give_up_report(now, index, effects);
             }
             return;
         }

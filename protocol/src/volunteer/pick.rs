@@ -70,7 +70,7 @@ impl Choice<'_> {
         let lease = view.lease();
         let due = view.finished().iter().filter(|unit| {
             let finished = self.table.records().finished(*unit);
-            let there = finished.filter(|(signer, _)| view.is_heard(signer)).count() as u32;
+            let there = finished.filter(|signer| view.is_heard(signer)).count() as u32;
             self.is_due(*unit, lease * (10 * there * there), lease / 4)
                 && may(*unit)
                 && view.claimants(*unit).is_empty()

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use protocol::coordinator::{CoordinatorEffect, CoordinatorEvent};
-use protocol::lease::Statement;
+use protocol::lease::{Outcome, Statement};
 use protocol::volunteer::{OfferAnswer, VolunteerEvent};
 use protocol::{ContentHash, ModelHash, Unit};
 
-use super::{COORDINATOR, Event, NEIGHBOURS, TICK_MS, World, content};
+use super::{COORDINATOR, Event, NEIGHBOURS, World, content};
+use crate::fault::{Fault, What};
 use crate::machine::Mind;
 
 impl World {
@@ -24,8 +25,18 @@ impl World {
             Event::Exchange(machine, life, with) => self.exchange(machine, life, with),
             Event::Header(from, life, unit, content) => self.header(from, life, unit, content),
             Event::Arrived(from, unit, content, life) if self.life(COORDINATOR) == life => {
+                self.measure.sent += 1;
                 let Some(from) = self.machines.get(from).map(|machine| machine.key) else { return };
                 self.coordinator(CoordinatorEvent::Checked { from, unit, content, verdict: Ok(()) });
+            }
+            Event::Written(unit, content, life)
+                if self.life(COORDINATOR) == life && self.now < self.full_until =>
+            {
+                self.coordinator(CoordinatorEvent::StoreFailed {
+                    unit,
+                    content,
+                    why: "the disk is full".into(),
+                });
             }
             Event::Written(unit, content, life) if self.life(COORDINATOR) == life => {
                 self.store.push((unit, content));
@@ -44,11 +55,32 @@ impl World {
             Event::Sleep(machine) => self.sleep(machine),
             Event::Wake(machine) => self.wake(machine),
             Event::Cut(cut) => self.is_cut = cut,
-            Event::CoordinatorGoes(wait) => {
-                self.stop(COORDINATOR);
-                self.after(wait, Event::Start(COORDINATOR));
-            }
+            Event::CoordinatorGoes(wait) => self.restart(COORDINATOR, wait),
+            Event::Fault(fault) => self.fault(&fault),
         }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        let volunteer = COORDINATOR + 1 + fault.who;
+        match fault.what {
+            What::Kill => self.stop(volunteer),
+            What::Restart => self.restart(volunteer, fault.for_ms()),
+            What::Leave => {
+                self.volunteer(volunteer, VolunteerEvent::Leave);
+                self.stop(volunteer);
+            }
+            What::Coordinator => self.restart(COORDINATOR, fault.for_ms()),
+            What::LoseStore => {
+                self.restart(COORDINATOR, fault.for_ms());
+                self.store.clear();
+            }
+            What::FullDisk => self.full_until = self.now + fault.for_ms(),
+        }
+    }
+
+    fn restart(&mut self, number: usize, wait: u64) {
+        self.stop(number);
+        self.after(wait, Event::Start(number));
     }
 
     fn start(&mut self, number: usize) {
@@ -59,9 +91,10 @@ impl World {
         };
         let Some(machine) = self.machines.get_mut(number) else { return };
         machine.life += 1;
+        machine.ended = false;
         machine.mind = mind.unwrap_or(Mind::Gone);
         let (life, sleeps) = (machine.life, machine.nature.sleeps);
-        let offset = self.link.below(TICK_MS);
+        let offset = self.link.below(self.scenario.tick_ms);
         self.after(offset, Event::Tick(number, life));
         let delegation = Arc::clone(&self.delegation);
         self.deliver(number, &delegation);
@@ -154,7 +187,7 @@ impl World {
             }
         }
         if self.machines.get(number).is_some_and(|machine| !machine.ended) {
-            self.after(TICK_MS, Event::Tick(number, life));
+            self.after(self.scenario.tick_ms, Event::Tick(number, life));
         }
     }
 
@@ -167,7 +200,7 @@ impl World {
         if slept > 0 || machine.asleep {
             // It stood still meanwhile; while it sleeps nobody knows for how long.
             training.slept_ms = machine.slept_ms;
-            let wait = slept.max(if machine.asleep { TICK_MS } else { 0 });
+            let wait = slept.max(if machine.asleep { self.scenario.tick_ms } else { 0 });
             self.after(wait, Event::Trained(number, life, unit));
             return;
         }
@@ -238,10 +271,27 @@ impl World {
             return;
         }
         self.measure.delivered += 1;
-        match number {
-            COORDINATOR => self.coordinator(CoordinatorEvent::Heard(Arc::clone(statement))),
-            _ => self.volunteer(number, VolunteerEvent::Heard(Arc::clone(statement))),
-        }
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(number) else { return };
+        let moment = machine.moment(now);
+        let known = match &mut machine.mind {
+            Mind::Gone => return,
+            Mind::Volunteer(volunteer) => {
+                let mut effects = Vec::new();
+                let outcome = volunteer.hear(moment, statement, &mut effects);
+                for effect in effects {
+                    self.volunteer_effect(number, effect);
+                }
+                outcome == Outcome::Known
+            }
+            Mind::Coordinator(coordinator) => {
+                let mut effects = Vec::new();
+                let outcome = coordinator.hear(moment, statement, &mut effects);
+                self.coordinator_effects(effects);
+                outcome == Outcome::Known
+            }
+        };
+        self.measure.known += u64::from(known);
     }
 
     pub(super) fn volunteer(&mut self, number: usize, event: VolunteerEvent) {

@@ -23,6 +23,10 @@ deny:
 test:
     cargo test --workspace
 
+# tests that have a longer version: 200 kills of a coordinator's store, every loss at every failing operation
+long:
+    OPENDIPACO_LONG=1 cargo test -p store -- --nocapture
+
 # a first look: the whole network on this machine
 run:
     cargo run --release -- run manifests/breast-cancer.toml

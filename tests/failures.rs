@@ -11,6 +11,8 @@
 mod rig;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
 
 use rig::{Peer, Run, unit};
 use serde_json::Value;
@@ -122,6 +124,39 @@ fn the_coordinator_is_killed_when_all_reports_are_there() {
     volunteer.succeed();
     again.succeed();
     assert!(again.seen("stored").is_empty(), "all reports were there already");
+}
+
+/// The coordinator's store.
+fn store_of(run: &Run) -> PathBuf {
+    let folders = fs::read_dir(run.path("coordinator")).unwrap().map(|entry| entry.unwrap().path());
+    folders.map(|folder| folder.join("run.redb")).find(|file| file.is_file()).unwrap()
+}
+
+#[test]
+fn a_damaged_store_is_refused_and_once_it_is_moved_away_volunteers_bring_their_reports_again() {
+    let run = many("damaged-store");
+    let alone = run.trained_alone();
+    run.publish();
+    let (mut coordinator, address) = run.coordinator_with_source();
+    let mut volunteers: Vec<Peer> = (1..=2).map(|i| run.volunteer(i, &address, &[])).collect();
+    for _ in 0..10 {
+        coordinator.expect("stored");
+    }
+    volunteers[0].expect("receipt");
+    coordinator.kill();
+    let file = store_of(&run);
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let (mut refused, _) = run.coordinator_with_source();
+    let (code, message) = refused.wait();
+    assert_eq!(code, Some(3), "{message}");
+    for word in ["run.redb", "damaged", "move the file away", "offer them again"] {
+        assert!(message.contains(word), "{message}");
+    }
+    assert_eq!(fs::metadata(&file).unwrap().len(), whole.len() as u64 / 2, "it is left as it is");
+    fs::rename(&file, run.path("damaged.redb")).unwrap();
+    let (mut again, _) = run.coordinator_with_source();
+    same_bytes(&run, &mut again, &mut volunteers, &alone);
 }
 
 /// Everyone hears a claim of everyone else's.

@@ -26,17 +26,19 @@ fn acknowledge(reports: u64, length: usize, in_flight: u64) -> Duration {
         let content = ContentHash::from_bytes(*blake3::hash(&n.to_le_bytes()).as_bytes());
         let report = Report { statement: vec![7; 250], body: body.clone() };
         let answers = answers.clone();
-        store.put(ReportName { unit, order: 0, content }, report, move |outcome| {
-            outcome.unwrap();
-            answers.send(unit).unwrap();
-        });
+        store
+            .put(ReportName { unit, order: 0, content }, report, move |outcome| {
+                outcome.unwrap();
+                answers.send(unit).unwrap();
+            })
+            .unwrap();
     };
     let start = Instant::now();
     let first = in_flight.min(reports);
     (0..first).for_each(put);
     for n in first..first + reports {
         let unit = answered.recv().unwrap();
-        store.keep_word(unit, vec![8; 300], |outcome| outcome.unwrap());
+        store.keep_word(unit, vec![8; 300], |outcome| outcome.unwrap()).unwrap();
         if n < reports {
             put(n);
         }

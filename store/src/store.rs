@@ -46,39 +46,53 @@ impl Store {
     }
 
     /// Puts a report in. `done(Ok)` is said when it is on disk and stays, whatever happens next.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Closed`]: it is not taken, and `done` is not called.
     pub fn put(
         &self,
         name: ReportName,
         report: Report,
         done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
-    ) {
-        self.ask(Op::Put { name, report }, Box::new(done));
+    ) -> Result<(), StoreError> {
+        self.ask(Op::Put { name, report }, Box::new(done))
     }
 
     /// Takes a report out; it not being there is no error.
-    pub fn remove(&self, name: ReportName, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        self.ask(Op::Remove { name }, Box::new(done));
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub fn remove(
+        &self,
+        name: ReportName,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.ask(Op::Remove { name }, Box::new(done))
     }
 
     /// Keeps the coordinator's newest word about a unit.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
     pub fn keep_word(
         &self,
         unit: Unit,
         statement: Vec<u8>,
         done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
-    ) {
-        self.ask(Op::Word { unit, statement }, Box::new(done));
+    ) -> Result<(), StoreError> {
+        self.ask(Op::Word { unit, statement }, Box::new(done))
     }
 
-    fn ask(&self, op: Op, done: writer::Done) {
+    fn ask(&self, op: Op, done: writer::Done) -> Result<(), StoreError> {
         let request = Request::new(op, done, Arc::clone(&self.place));
-        match self.requests.try_send(request) {
-            Ok(()) => {}
-            Err(TrySendError::Full(request)) => {
-                request.answer(Err(StoreError::Full { place: self.place.to_string() }));
-            }
-            Err(TrySendError::Disconnected(request)) => drop(request),
-        }
+        let place = || self.place.to_string();
+        let (request, why) = match self.requests.try_send(request) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(request)) => (request, StoreError::Full { place: place() }),
+            Err(TrySendError::Disconnected(request)) => (request, StoreError::Closed { place: place() }),
+        };
+        request.refused();
+        Err(why)
     }
 
     /// Reads a report back, from any thread; takes as long as the disk does.

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::op::Op;
 use crate::shelf::Shelf;
 
-/// What may wait to be written. More is answered with [`StoreError::Full`] at once. The bytes that wait are bounded by whoever
+/// What may wait to be written. More is not taken, and [`StoreError::Full`] says so at once. The bytes that wait are bounded by whoever
 /// lets reports in.
 pub const QUEUE: usize = 1024;
 /// The most that one commit does.
@@ -28,6 +28,11 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(op: Op, done: Done, place: Arc<str>) -> Self {
         Self { op: Some(op), done: Some(done), place }
+    }
+
+    /// Lets go of it without an answer.
+    pub(crate) fn refused(mut self) {
+        self.done = None;
     }
 
     pub(crate) fn answer(mut self, outcome: Result<(), StoreError>) {

@@ -44,7 +44,7 @@ fn child() {
     let put = |n: u32| {
         let (name, report) = nth(round, n);
         let answers = answers.clone();
-        store.put(name, report, move |outcome| answers.send(outcome.map(|()| n)).unwrap());
+        store.put(name, report, move |outcome| answers.send(outcome.map(|()| n)).unwrap()).unwrap();
     };
     (0..IN_FLIGHT).for_each(put);
     let mut out = std::io::stdout();

@@ -67,12 +67,14 @@ fn answers_come_in_order_and_after_the_disk() {
     for path in 0..40 {
         let (name, report) = report(Unit::new(path, 0), 0, 1, 5_000);
         let (answers, disk) = (answers.clone(), disk.clone());
-        store.put(name, report, move |outcome| {
-            // What is synced right now has it.
-            let synced = disk.after_a_cut(support::Lost::Everything);
-            let shelf = Shelf::open(Box::new(synced), &mark(), hash()).unwrap();
-            answers.send((path, outcome.is_ok() && shelf.get(name).is_ok())).unwrap();
-        });
+        store
+            .put(name, report, move |outcome| {
+                // What is synced right now has it.
+                let synced = disk.after_a_cut(support::Lost::Everything);
+                let shelf = Shelf::open(Box::new(synced), &mark(), hash()).unwrap();
+                answers.send((path, outcome.is_ok() && shelf.get(name).is_ok())).unwrap();
+            })
+            .unwrap();
     }
     store.close();
     drop(answers);
@@ -83,10 +85,12 @@ fn answers_come_in_order_and_after_the_disk() {
 fn busy(store: &Store) -> SyncSender<()> {
     let (go, wait) = sync_channel::<()>(1);
     let (holds, held) = sync_channel(1);
-    store.keep_word(Unit::new(0, 0), b"first".to_vec(), move |_| {
-        holds.send(()).unwrap();
-        let _ = wait.recv();
-    });
+    store
+        .keep_word(Unit::new(0, 0), b"first".to_vec(), move |_| {
+            holds.send(()).unwrap();
+            let _ = wait.recv();
+        })
+        .unwrap();
     held.recv().unwrap();
     go
 }
@@ -97,19 +101,19 @@ fn a_full_queue_is_said_at_once_and_loses_nothing_that_waits() {
     let store = open(&disk);
     let go = busy(&store);
     let (answers, answered) = sync_channel(2 * QUEUE);
+    let mut refused = Vec::new();
     for layer in 0..QUEUE as u32 + 3 {
         let answers = answers.clone();
-        store.keep_word(Unit::new(1, layer), vec![1; 10], move |outcome| {
-            answers.send((layer, outcome)).unwrap()
-        });
+        let asked =
+            store.keep_word(Unit::new(1, layer), vec![1; 10], move |outcome| answers.send(outcome).unwrap());
+        refused.extend(asked.err());
     }
-    let refused: Vec<_> = answered.try_iter().collect();
-    assert!(refused.iter().all(|(_, outcome)| matches!(outcome, Err(StoreError::Full { .. }))));
     assert_eq!(refused.len(), 3, "only what had no room");
+    assert!(refused.iter().all(|error| matches!(error, StoreError::Full { .. })));
     drop(go);
     store.close();
     drop(answers);
-    assert_eq!(answered.iter().filter(|(_, outcome)| outcome.is_ok()).count(), QUEUE);
+    assert_eq!(answered.iter().filter(Result::is_ok).count(), QUEUE, "each is answered, and once");
     let shelf = Shelf::open(Box::new(disk), &mark(), hash()).unwrap();
     assert_eq!(shelf.look_through().unwrap().words.len(), QUEUE + 1);
 }
@@ -121,7 +125,7 @@ fn many_that_wait_are_one_commit() {
     let go = busy(&store);
     let before = disk.syncs();
     for layer in 0..200 {
-        store.keep_word(Unit::new(1, layer), vec![1; 10], |outcome| outcome.unwrap());
+        store.keep_word(Unit::new(1, layer), vec![1; 10], |outcome| outcome.unwrap()).unwrap();
     }
     drop(go);
     store.close();
@@ -139,7 +143,7 @@ fn whoever_asked_is_answered_also_when_the_disk_is_gone() {
     for path in 0..50 {
         let (name, report) = report(Unit::new(path, 0), 0, 1, 9_000);
         let answers = answers.clone();
-        store.put(name, report, move |outcome| answers.send(outcome.is_ok()).unwrap());
+        store.put(name, report, move |outcome| answers.send(outcome.is_ok()).unwrap()).unwrap();
     }
     store.close();
     drop(answers);

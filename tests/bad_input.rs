@@ -11,6 +11,8 @@
 mod rig;
 #[path = "rig/small_disk.rs"]
 mod small_disk;
+#[path = "rig/stored.rs"]
+mod stored;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,10 +20,9 @@ use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
-use protocol::{Manifest, content_hash};
 use rig::{Peer, Run, repository, succeed};
 use small_disk::SmallDisk;
-use store::{FilePlace, Mark, ReportName, Store};
+use store::ReportName;
 
 const LOOPBACK: &str = "/ip4/127.0.0.1/tcp/0";
 const GOOD: &str = "a,b,class\n1,x,p\n2,y,q\n3,z,p\n4,w,q\n5,v,p\n";
@@ -434,13 +435,7 @@ impl Crowded {
     fn reports(&self) -> Vec<u64> {
         let names = files_below(&self.disk.0);
         assert_eq!(names, BTreeSet::from(["lock", "model.json", "ports", "run.redb"].map(str::to_owned)));
-        let manifest = Manifest::open(&fs::read(self.run.manifest()).unwrap()).unwrap();
-        let fingerprint = manifest.spec().fingerprint().unwrap();
-        let mark = Mark { run: manifest.run(), fingerprint: *fingerprint.as_bytes() };
-        let (file, _) =
-            listing(&self.disk.0).into_iter().find(|(path, _)| path.ends_with("run.redb")).unwrap();
-        let hash = Box::new(move |unit, body: &[u8]| content_hash(&fingerprint, unit, body));
-        let (store, found) = Store::open(Box::new(FilePlace::new(&file)), &mark, hash).unwrap();
+        let (store, found) = stored::open(&self.run);
         assert!(found.damaged.is_empty() && found.reports.len() == Self::UNITS, "{found:?}");
         let of_unit = |names: &Vec<ReportName>| match names[..] {
             [name] => store.get(name).unwrap().body.len() as u64,

@@ -9,11 +9,13 @@
 
 #[path = "rig/mod.rs"]
 mod rig;
+#[path = "rig/stored.rs"]
+mod stored;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 
+use protocol::{GossipRecord, Manifest};
 use rig::{Peer, Run, unit};
 use serde_json::Value;
 
@@ -126,12 +128,6 @@ fn the_coordinator_is_killed_when_all_reports_are_there() {
     assert!(again.seen("stored").is_empty(), "all reports were there already");
 }
 
-/// The coordinator's store.
-fn store_of(run: &Run) -> PathBuf {
-    let folders = fs::read_dir(run.path("coordinator")).unwrap().map(|entry| entry.unwrap().path());
-    folders.map(|folder| folder.join("run.redb")).find(|file| file.is_file()).unwrap()
-}
-
 #[test]
 fn a_damaged_store_is_refused_and_once_it_is_moved_away_volunteers_bring_their_reports_again() {
     let run = many("damaged-store");
@@ -144,7 +140,7 @@ fn a_damaged_store_is_refused_and_once_it_is_moved_away_volunteers_bring_their_r
     }
     volunteers[0].expect("receipt");
     coordinator.kill();
-    let file = store_of(&run);
+    let file = stored::file(&run).unwrap();
     let whole = fs::read(&file).unwrap();
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     let (mut refused, _) = run.coordinator_with_source();
@@ -157,6 +153,30 @@ fn a_damaged_store_is_refused_and_once_it_is_moved_away_volunteers_bring_their_r
     fs::rename(&file, run.path("damaged.redb")).unwrap();
     let (mut again, _) = run.coordinator_with_source();
     same_bytes(&run, &mut again, &mut volunteers, &alone);
+    assert_words_outlast_a_restart(&run);
+}
+
+/// The coordinator's words about all units, of which some were opened again, are the same bytes after it was started once
+/// more, with nobody there to tell it what it had said.
+fn assert_words_outlast_a_restart(run: &Run) {
+    let manifest = Manifest::open(&fs::read(run.manifest()).unwrap()).unwrap();
+    let words = || {
+        let (store, found) = stored::open(run);
+        store.close();
+        found.words
+    };
+    let before = words();
+    let generations = before.values().map(|word| match GossipRecord::open(word, manifest.run()).unwrap() {
+        GossipRecord::Receipt(receipt) => receipt.value().generation,
+        other => panic!("no receipt: {other:?}"),
+    });
+    let generations: Vec<u32> = generations.collect();
+    assert_eq!(generations.len(), 80);
+    assert!(generations.contains(&1), "what was acknowledged and lost is opened again: {generations:?}");
+    let (mut coordinator, _) = run.coordinator_with_source();
+    coordinator.expect("model_written");
+    coordinator.succeed();
+    assert!(words() == before, "something else is said after a restart");
 }
 
 /// Everyone hears a claim of everyone else's.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
 use crate::op::Op;
@@ -14,6 +15,12 @@ pub const QUEUE: usize = 1024;
 pub const BATCH_COUNT: usize = 256;
 /// And the most bytes, unless one alone has more.
 pub const BATCH_BYTES: usize = 32 << 20;
+
+/// How long a batch waits for more when the one before had several: little beside what a sync takes.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// How long words and removals alone wait for a report, so that they share its commit: nobody waits for them.
+const UNHURRIED: Duration = Duration::from_millis(50);
 
 /// Is told what became of a request, on the writer's thread, which waits meanwhile.
 pub(crate) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -53,16 +60,21 @@ impl Drop for Request {
 /// Writes until nobody is left who could ask for it, then closes the file.
 pub(crate) fn run(shelf: &Shelf, requests: &Receiver<Request>) {
     let mut first = requests.recv().ok();
+    let mut patience = Duration::ZERO;
     while let Some(request) = first.take() {
         let mut batch = Batch::default();
         batch.push(request);
+        let since = Instant::now();
         while batch.ops.len() < BATCH_COUNT {
-            let Ok(request) = requests.try_recv() else { break };
+            let wait = if batch.puts { patience } else { UNHURRIED };
+            let Ok(request) = requests.recv_timeout(wait.saturating_sub(since.elapsed())) else { break };
             if let Some(too_much) = batch.push(request) {
                 first = Some(too_much);
                 break;
             }
         }
+        // Whoever was just answered asks for the next thing in a moment: it is to be in the same commit as the others' next.
+        patience = if batch.ops.len() > 1 { LINGER } else { Duration::ZERO };
         batch.write(shelf);
         first = first.or_else(|| requests.recv().ok());
     }
@@ -73,6 +85,8 @@ struct Batch {
     ops: Vec<Op>,
     requests: Vec<Request>,
     bytes: usize,
+    /// Whether a report is among them.
+    puts: bool,
 }
 
 impl Batch {
@@ -84,6 +98,7 @@ impl Batch {
             return Some(request);
         }
         self.bytes += op.bytes();
+        self.puts |= matches!(op, Op::Put { .. });
         self.ops.push(op);
         self.requests.push(request);
         None

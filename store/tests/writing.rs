@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use protocol::Unit;
-use store::{Op, QUEUE, Shelf, Store, StoreError};
+use store::{FilePlace, Op, QUEUE, Shelf, Store, StoreError};
 use support::{Disk, Fault, hash, mark, report};
 
 type Outcome = Result<(), StoreError>;
@@ -79,6 +79,28 @@ fn answers_come_in_order_and_after_the_disk() {
     store.close();
     drop(answers);
     assert_eq!(answered.iter().collect::<Vec<_>>(), (0..40).map(|path| (path, true)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_largest_report_is_stored_in_pieces_and_comes_back() {
+    let long = std::env::var_os("OPENDIPACO_LONG").is_some();
+    let length = if long { protocol::limits::REPORT_BYTES } else { 8 << 20 };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.redb");
+    let (name, report) = report(Unit::new(0, 0), 0, 1, usize::try_from(length).unwrap());
+    let open = || Store::open(Box::new(FilePlace::new(&path)), &mark(), hash()).unwrap();
+    let (store, _) = open();
+    let start = std::time::Instant::now();
+    store.put(name, report.clone(), |outcome| outcome.unwrap()).unwrap();
+    store.close();
+    let written = start.elapsed();
+    let (store, found) = open();
+    assert_eq!(found.reports[&name.unit], [name]);
+    assert!(store.get(name).unwrap() == report);
+    store.close();
+    let file = path.metadata().unwrap().len();
+    println!("{length} bytes: written in {written:?}, a file of {file} bytes");
+    assert!(file < 3 * length, "{file} bytes for {length}");
 }
 
 /// The writer, kept busy by an answer until this is dropped.

@@ -129,7 +129,7 @@ impl Desk {
             },
             &mut effects,
         )?;
-        // Its table knows its own last words, also when no peer is there to tell: no generation is ever begun twice.
+        // Its table knows its own last words, also when no peer is there to tell: generations go on from where they were.
         let run = manifest.run();
         let said_before = opened(run, words.values().map(Vec::as_slice));
         for statement in &said_before {

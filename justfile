@@ -36,7 +36,7 @@ bench:
 
 # every small benchmark once, so that none rots
 bench-once:
-    cargo bench -p snake -p spec --features spec/io -- --test
+    cargo bench -p snake -p spec -p store --features spec/io -- --test
 
 # docs/benchmarks.md: other learners and ours on the same rows; needs Python with bench/requirements.txt, and the data
 compare *words:

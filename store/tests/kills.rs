@@ -87,8 +87,8 @@ fn kills(rounds: std::ops::Range<u32>) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = BTreeSet::new();
     for round in rounds {
-        // From at once to within the tenth commit or so.
-        let after = (round as usize * 7_919) % 601;
+        // From at once to within the fifth commit or so.
+        let after = (round as usize * 7_919) % 301;
         acknowledged.extend(killed(folder.path(), round, after).into_iter().map(|n| (round, n)));
         let (store, found) = open(folder.path());
         assert!(found.damaged.is_empty(), "round {round}: {:?}", found.damaged);

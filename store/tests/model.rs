@@ -156,7 +156,7 @@ fn word(path: u32, text: &str) -> Op {
     Op::Word { unit: Unit::new(path, 0), statement: text.as_bytes().to_vec() }
 }
 
-/// Small and larger reports, several at once, a dispute, one replaced, one removed, words said twice, restarts.
+/// Small and larger reports, several at once, a dispute, one replaced by a longer and one by a shorter one, one removed, words said twice, restarts.
 fn script() -> Vec<Step> {
     vec![
         Step::Batch(vec![put(0, 0, 1, 2_000), put(1, 0, 2, 40_000), word(0, "receipt")]),
@@ -165,7 +165,7 @@ fn script() -> Vec<Step> {
         Step::Batch(vec![remove(1, 0, 2, 40_000), word(1, "reopen"), put(1, 0, 5, 17_000)]),
         Step::Batch(vec![put(2, 0, 6, 33_000), remove(0, 0, 99, 5), word(0, "receipt again")]),
         Step::Restart,
-        Step::Batch(vec![remove(0, 1, 3, 300)]),
+        Step::Batch(vec![remove(0, 1, 3, 300), put(1, 0, 7, 500)]),
     ]
 }
 

@@ -23,6 +23,10 @@ deny:
 test:
     cargo test --workspace
 
+# tests that have a longer version: 200 kills of a coordinator's store, every loss at every failing operation
+long:
+    OPENDIPACO_LONG=1 cargo test -p store -- --nocapture
+
 # a first look: the whole network on this machine
 run:
     cargo run --release -- run manifests/breast-cancer.toml
@@ -32,7 +36,7 @@ bench:
 
 # every small benchmark once, so that none rots
 bench-once:
-    cargo bench -p snake -p spec --features spec/io -- --test
+    cargo bench -p snake -p spec -p store --features spec/io -- --test
 
 # docs/benchmarks.md: other learners and ours on the same rows; needs Python with bench/requirements.txt, and the data
 compare *words:

@@ -9,9 +9,13 @@
 
 #[path = "rig/mod.rs"]
 mod rig;
+#[path = "rig/stored.rs"]
+mod stored;
 
 use std::collections::BTreeSet;
+use std::fs;
 
+use protocol::{GossipRecord, Manifest};
 use rig::{Peer, Run, unit};
 use serde_json::Value;
 
@@ -122,6 +126,57 @@ fn the_coordinator_is_killed_when_all_reports_are_there() {
     volunteer.succeed();
     again.succeed();
     assert!(again.seen("stored").is_empty(), "all reports were there already");
+}
+
+#[test]
+fn a_damaged_store_is_refused_and_once_it_is_moved_away_volunteers_bring_their_reports_again() {
+    let run = many("damaged-store");
+    let alone = run.trained_alone();
+    run.publish();
+    let (mut coordinator, address) = run.coordinator_with_source();
+    let mut volunteers: Vec<Peer> = (1..=2).map(|i| run.volunteer(i, &address, &[])).collect();
+    for _ in 0..10 {
+        coordinator.expect("stored");
+    }
+    volunteers[0].expect("receipt");
+    coordinator.kill();
+    let file = stored::file(&run).unwrap();
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let (mut refused, _) = run.coordinator_with_source();
+    let (code, message) = refused.wait();
+    assert_eq!(code, Some(3), "{message}");
+    for word in ["run.redb", "damaged", "move the file away", "offer them again"] {
+        assert!(message.contains(word), "{message}");
+    }
+    assert_eq!(fs::metadata(&file).unwrap().len(), whole.len() as u64 / 2, "it is left as it is");
+    fs::rename(&file, run.path("damaged.redb")).unwrap();
+    let (mut again, _) = run.coordinator_with_source();
+    same_bytes(&run, &mut again, &mut volunteers, &alone);
+    assert_words_outlast_a_restart(&run);
+}
+
+/// The coordinator's words about all units, of which some were opened again, are the same bytes after it was started once
+/// more, with nobody there to tell it what it had said.
+fn assert_words_outlast_a_restart(run: &Run) {
+    let manifest = Manifest::open(&fs::read(run.manifest()).unwrap()).unwrap();
+    let words = || {
+        let (store, found) = stored::open(run);
+        store.close();
+        found.words
+    };
+    let before = words();
+    let generations = before.values().map(|word| match GossipRecord::open(word, manifest.run()).unwrap() {
+        GossipRecord::Receipt(receipt) => receipt.value().generation,
+        other => panic!("no receipt: {other:?}"),
+    });
+    let generations: Vec<u32> = generations.collect();
+    assert_eq!(generations.len(), 80);
+    assert!(generations.contains(&1), "what was acknowledged and lost is opened again: {generations:?}");
+    let (mut coordinator, _) = run.coordinator_with_source();
+    coordinator.expect("model_written");
+    coordinator.succeed();
+    assert!(words() == before, "something else is said after a restart");
 }
 
 /// Everyone hears a claim of everyone else's.

@@ -1,4 +1,4 @@
-//! Reports on disk: the coordinator's store and a volunteer's outbox. One file a report, whole or not there at all.
+//! Reports on disk: a volunteer's outbox. One file a report, whole or not there at all.
 //!
 //! ```text
 //! file name   path-layer-part-replica-order-contenthash.report

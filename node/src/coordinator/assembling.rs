@@ -7,10 +7,10 @@ use std::path::Path;
 use protocol::{ModelHash, Unit};
 use snake::{TrainingRows, UnitBuckets};
 use spec::{AssembleError, RecordSource, assemble as write_model};
+use store::{ReportName, Store};
 
 use super::rules::Rules;
 use crate::files;
-use crate::report_folder::{ReportFolder, ReportName};
 
 /// A model that was written.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) enum Failed {
 pub(crate) fn assemble(
     rules: &Rules,
     source: Option<&dyn RecordSource>,
-    folder: &ReportFolder,
+    store: &Store,
     accepted: &BTreeMap<Unit, ReportName>,
     model: &Path,
 ) -> Result<Assembly, Failed> {
@@ -47,7 +47,7 @@ pub(crate) fn assemble(
     let mut unit = |path: u32, layer: u32| -> Result<UnitBuckets, String> {
         let unit = Unit::new(path, layer);
         let name = accepted.get(&unit).ok_or("its report is not in the store")?;
-        let report = folder.get(*name).map_err(|error| error.to_string())?;
+        let report = store.get(*name).map_err(|error| error.to_string())?;
         rules.check(unit, &report.body)
     };
     let stand_ins = source.stand_ins();

@@ -1,6 +1,6 @@
 //! One run at the coordinator: feeds its decisions and does what they ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,19 +14,22 @@ use protocol::coordinator::{
 use protocol::lease::{LeaseTimes, Says, Statement, Units};
 use protocol::{ContentHash, Delegation, Identity, Manifest, PeerKey, RunId, Signed, Unit, Way};
 use spec::RecordSource;
+use store::{Report, ReportName, Store};
 use tokio::sync::{mpsc, oneshot};
 
 use super::assembling::{self, Assembly};
+use super::opening;
 use super::reception::{Answered, Ended, Received, ReceptionId};
 use super::rules::Rules;
 use crate::clock::Clock;
 use crate::events::{Event, Output};
-use crate::peer::{Community, Turn, Watch, sign, verdict};
-use crate::report_folder::{ReportFolder, ReportName, StoredReport};
+use crate::peer::{Community, Turn, Watch, opened, sign, verdict};
 
 /// How long a model that could not be written waits for the next attempt, which takes a pass over the source: longer each
 /// time, up to the second figure.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+/// Words of before that are said again per tick after a start.
+const SAID_AGAIN: usize = 64;
 
 /// What every desk works with.
 pub(crate) struct Around {
@@ -64,9 +67,11 @@ pub(crate) struct DeskStart {
     pub(crate) rules: Arc<Rules>,
     pub(crate) delegation: Signed<Delegation>,
     pub(crate) source: Option<Arc<dyn RecordSource>>,
-    pub(crate) folder: Arc<ReportFolder>,
-    /// Reports that lie in the folder and passed the check, by unit and order.
+    pub(crate) store: Arc<Store>,
+    /// Reports that lie in the store and passed the check, by unit and order.
     pub(crate) reports: BTreeMap<Unit, Vec<ReportName>>,
+    /// What it last said about each unit, signed.
+    pub(crate) words: BTreeMap<Unit, Vec<u8>>,
     pub(crate) model: PathBuf,
 }
 
@@ -77,7 +82,7 @@ pub(crate) struct Desk {
     machine: Coordinator,
     watch: Watch,
     source: Option<Arc<dyn RecordSource>>,
-    folder: Arc<ReportFolder>,
+    store: Arc<Store>,
     reports: BTreeMap<Unit, Vec<ReportName>>,
     model: PathBuf,
     assembling_since: Option<Instant>,
@@ -89,7 +94,9 @@ pub(crate) struct Desk {
     ends: BTreeMap<ReceptionId, oneshot::Sender<Ended>>,
     /// Checked reports until they are stored or refused, without their bytes once these are being stored; as many as
     /// the machine lets in.
-    arrived: BTreeMap<(Unit, ContentHash), (PeerKey, StoredReport)>,
+    arrived: BTreeMap<(Unit, ContentHash), (PeerKey, Report)>,
+    /// Words from before the start that are still to be said again, as they were.
+    said_before: VecDeque<Arc<Statement>>,
     worked: mpsc::Sender<Worked>,
     output: Output,
     over: bool,
@@ -104,14 +111,14 @@ impl Desk {
         worked: mpsc::Sender<Worked>,
         output: Output,
     ) -> Result<Self> {
-        let DeskStart { rules, delegation, source, folder, reports, model } = start;
+        let DeskStart { rules, delegation, source, store, reports, words, model } = start;
         let manifest = &rules.manifest;
         let spec = manifest.spec();
         let rows: Vec<u64> = spec.shards.iter().map(|shard| shard.rows).collect();
         let units = Arc::new(Units::new(&rows, spec.training.layers)?);
         let watch = Watch::new(around.clock.now(), &units);
         let mut effects = Vec::new();
-        let machine = Coordinator::new(
+        let mut machine = Coordinator::new(
             around.clock.now(),
             CoordinatorStart {
                 me: around.identity.key(),
@@ -124,13 +131,19 @@ impl Desk {
             },
             &mut effects,
         )?;
+        // Its table knows its own last words, also when no peer is there to tell: generations go on from where they were.
+        let run = manifest.run();
+        let said_before = opened(run, words.values().map(Vec::as_slice));
+        for statement in &said_before {
+            machine.hear(around.clock.now(), statement, &mut effects);
+        }
         let mut desk = Self {
-            run: manifest.run(),
+            run,
             rules,
             machine,
             watch,
             source,
-            folder,
+            store,
             reports,
             model,
             assembling_since: None,
@@ -139,6 +152,7 @@ impl Desk {
             answers: BTreeMap::new(),
             ends: BTreeMap::new(),
             arrived: BTreeMap::new(),
+            said_before: said_before.into(),
             worked,
             output,
             over: false,
@@ -198,6 +212,12 @@ impl Desk {
             self.act(effects, around).await?;
         }
         self.watch.advance(around.clock.now(), self.machine.table());
+        for _ in 0..SAID_AGAIN {
+            let Some(statement) = self.said_before.pop_front() else { break };
+            if self.is_newest(&statement) {
+                around.community.gossip(self.run, statement.bytes()).await;
+            }
+        }
         self.handle(CoordinatorEvent::Tick, around).await
     }
 
@@ -246,9 +266,7 @@ impl Desk {
                 CoordinatorEvent::Stored { unit, content }
             }
             Worked::StoreFailed { unit, content, why, .. } => {
-                self.arrived.remove(&(unit, content));
-                // Its name is free again, for when it comes once more.
-                self.discard(unit, content);
+                self.not_stored(unit, content);
                 CoordinatorEvent::StoreFailed { unit, content, why }
             }
             Worked::Assembled { round, assembly, .. } => {
@@ -280,7 +298,7 @@ impl Desk {
 
     /// Does what the decisions ask for, in their order; what it says comes back to it at once.
     async fn act(&mut self, effects: Vec<CoordinatorEffect>, around: &Around) -> Result<()> {
-        let mut todo: std::collections::VecDeque<CoordinatorEffect> = effects.into();
+        let mut todo: VecDeque<CoordinatorEffect> = effects.into();
         while let Some(effect) = todo.pop_front() {
             match effect {
                 CoordinatorEffect::Say(says) => {
@@ -288,6 +306,7 @@ impl Desk {
                     let statement =
                         sign(&around.identity, self.run, says).context("a record could not be signed")?;
                     around.community.gossip(self.run, statement.bytes()).await;
+                    self.keep(&statement);
                     let mut more = Vec::new();
                     let now = around.clock.now();
                     let outcome = self.machine.hear(now, &statement, &mut more);
@@ -314,7 +333,15 @@ impl Desk {
                         let _ = waiting.send(Ended { end, receipt });
                     }
                 }
-                CoordinatorEffect::Store { unit, content } => self.store(unit, content),
+                CoordinatorEffect::Store { unit, content } => {
+                    if let Err(error) = self.store(unit, content) {
+                        self.not_stored(unit, content);
+                        let failed = CoordinatorEvent::StoreFailed { unit, content, why: error.to_string() };
+                        let mut more = Vec::new();
+                        self.machine.handle(around.clock.now(), failed, &mut more);
+                        todo.extend(more);
+                    }
+                }
                 CoordinatorEffect::Drop { unit, content } => self.discard(unit, content),
                 CoordinatorEffect::Assemble { round } => self.assemble(round),
                 CoordinatorEffect::SyncWith(peer) => {
@@ -331,36 +358,62 @@ impl Desk {
         self.machine.receipt(unit).map(|statement| statement.bytes().to_vec())
     }
 
-    /// Puts a report on disk, off the loop.
-    fn store(&mut self, unit: Unit, content: ContentHash) {
-        let (run, folder, worked) = (self.run, Arc::clone(&self.folder), self.worked.clone());
+    /// Whether nothing newer was said about the unit since.
+    fn is_newest(&self, statement: &Statement) -> bool {
+        let table = self.machine.table();
+        let index = word_of(statement).and_then(|unit| table.units().index(&unit));
+        let newest = index.and_then(|index| table.records().word_statement(index));
+        newest.is_some_and(|newest| **newest == *statement)
+    }
+
+    /// Keeps what is said about a unit for the next start. Nothing waits for it: if a crash comes first, the word is derived
+    /// from the stored reports, or comes back from peers, as it would without a store.
+    fn keep(&self, statement: &Statement) {
+        let Some(unit) = word_of(statement) else { return };
+        let told = move |outcome: Result<(), store::StoreError>| {
+            if let Err(error) = outcome {
+                tracing::debug!("the word about {unit} is not kept: {error}");
+            }
+        };
+        if let Err(error) = self.store.keep_word(unit, statement.bytes().to_vec(), told) {
+            told(Err(error));
+        }
+    }
+
+    /// Hands a report to the store's writer, whose answer comes as [`Worked`].
+    fn store(&mut self, unit: Unit, content: ContentHash) -> Result<(), store::StoreError> {
+        let (run, worked) = (self.run, self.worked.clone());
         let names = self.reports.entry(unit).or_default();
         let order = names.last().map_or(0, |name| name.order.saturating_add(1));
         let name = ReportName { order, unit, content };
-        let Some((_, report)) = self.arrived.get_mut(&(unit, content)) else { return };
+        let Some((_, report)) = self.arrived.get_mut(&(unit, content)) else { return Ok(()) };
         names.push(name);
-        let report = std::mem::take(report);
-        tokio::task::spawn_blocking(move || {
-            let done = match folder.put(name, &report) {
+        self.store.put(name, std::mem::take(report), move |outcome| {
+            let done = match outcome {
                 Ok(()) => Worked::Stored { run, unit, content },
-                Err(error) => {
-                    // It may have its name already. Nobody was told, and its place in the order is given away again.
-                    let _ = folder.remove(name);
-                    Worked::StoreFailed { run, unit, content, why: error.to_string() }
-                }
+                Err(error) => Worked::StoreFailed { run, unit, content, why: error.to_string() },
             };
             let _ = worked.blocking_send(done);
-        });
+        })
     }
 
-    /// Takes a report out of the folder.
+    /// Nobody was told of it: its place in the order is given away again. It may be there nevertheless.
+    fn not_stored(&mut self, unit: Unit, content: ContentHash) {
+        self.arrived.remove(&(unit, content));
+        self.discard(unit, content);
+    }
+
+    /// Takes a report out of the store.
     fn discard(&mut self, unit: Unit, content: ContentHash) {
         let names = self.reports.entry(unit).or_default();
         for name in names.extract_if(.., |name| name.content == content) {
-            if let Err(error) = self.folder.remove(name) {
-                tracing::warn!("a report of {unit} that is no longer wanted can't be removed: {error}");
-            }
+            opening::remove(&self.store, name);
         }
+    }
+
+    /// The store, to be closed when the desk is.
+    pub(crate) fn into_store(self) -> Arc<Store> {
+        self.store
     }
 
     /// Writes the model, off the loop.
@@ -375,10 +428,10 @@ impl Desk {
             })
             .collect();
         let (run, worked) = (self.run, self.worked.clone());
-        let (rules, folder, source, model) =
-            (Arc::clone(&self.rules), Arc::clone(&self.folder), self.source.clone(), self.model.clone());
+        let (rules, store, source, model) =
+            (Arc::clone(&self.rules), Arc::clone(&self.store), self.source.clone(), self.model.clone());
         tokio::task::spawn_blocking(move || {
-            let done = match assembling::assemble(&rules, source.as_deref(), &folder, &accepted, &model) {
+            let done = match assembling::assemble(&rules, source.as_deref(), &store, &accepted, &model) {
                 Ok(assembly) => Worked::Assembled { run, round, assembly },
                 Err(why) => Worked::AssemblyFailed { run, round, why },
             };
@@ -427,5 +480,14 @@ impl Desk {
 
     fn show(&self, event: &Event) {
         self.output.show(event);
+    }
+}
+
+/// The unit that a coordinator's word is about.
+fn word_of(statement: &Statement) -> Option<Unit> {
+    match statement.says() {
+        Says::Receipt(receipt) => Some(receipt.unit),
+        Says::Reopen(reopen) => Some(reopen.unit),
+        _ => None,
     }
 }

@@ -92,7 +92,11 @@ pub(crate) async fn coordinate(
     let (bytes_sent, bytes_received) = (traffic.bytes_sent, traffic.bytes_received);
     output.show(&Event::Left { units: 0, bytes_sent, bytes_received });
     net.shutdown().await;
-    Ok(())
+    // The writers must not wait for somebody to tell.
+    drop((received, worked, opened_desks));
+    let stores: Vec<_> = office.desks.into_values().map(Desk::into_store).collect();
+    let closing = move || stores.into_iter().filter_map(Arc::into_inner).for_each(store::Store::close);
+    Ok(tokio::task::spawn_blocking(closing).await?)
 }
 
 /// All runs of this coordinator.

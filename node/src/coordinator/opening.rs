@@ -1,21 +1,19 @@
-//! What has to be done before a run's desk opens: read the source, look through the reports on disk.
+//! What has to be done before a run's desk opens: open its store, read the source, look through the reports.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use protocol::{Delegation, Manifest, RunId, Signed, Unit};
-use spec::RecordSource;
+use anyhow::Result;
+use protocol::{Delegation, Manifest, RunId, Signed, Unit, content_hash};
+use spec::{Fingerprint, RecordSource};
+use store::{FilePlace, Found, Mark, ReportName, Store, StoreError};
 
 use super::desk::DeskStart;
 use super::refused;
 use super::rules::{Rules, Surveyed};
-use crate::disk::RealDisk;
 use crate::events::{Event, Output};
-use crate::files;
-use crate::report_folder::{ReportFolder, ReportName};
 
 /// A run as `coordinate` was given it.
 pub(crate) struct RunFiles {
@@ -32,6 +30,14 @@ impl RunFiles {
     pub(crate) fn open(self, output: Output) -> Result<DeskStart> {
         let Self { manifest, delegation, source, folder } = self;
         let run = manifest.run();
+        let fingerprint = manifest.spec().fingerprint()?;
+        let file = folder.join("run.redb");
+        // First: a file that is refused must not cost a pass over the source.
+        let (store, found) = open_store(&FilePlace::new(&file), run, fingerprint)?;
+        for name in &found.damaged {
+            let text = format!("{}: {name}, was damaged and is removed", file.display());
+            output.show(&Event::Warning { text });
+        }
         let surveyed = match &source {
             Ok(source) => Some(survey(&manifest, &**source, output)?),
             Err(reason) => {
@@ -39,21 +45,27 @@ impl RunFiles {
                 None
             }
         };
-        let fingerprint = manifest.spec().fingerprint()?;
         let rules = Arc::new(Rules { manifest, fingerprint, surveyed });
-        let reports_folder = folder.join("reports");
-        files::make_folder(&reports_folder)?;
-        let reports = Arc::new(report_folder(&rules, &reports_folder));
-        let found = look_through(&rules, &reports, &reports_folder, run, output)?;
+        let reports = checked(&rules, &store, found.reports, run, output)?;
         Ok(DeskStart {
             rules,
             delegation,
             source: source.ok(),
-            folder: reports,
-            reports: found,
+            store: Arc::new(store),
+            reports,
+            words: found.words,
             model: folder.join("model.json"),
         })
     }
+}
+
+fn open_store(place: &FilePlace, run: RunId, fingerprint: Fingerprint) -> Result<(Store, Found)> {
+    let mark = Mark { run, fingerprint: *fingerprint.as_bytes() };
+    let hash = Box::new(move |unit: Unit, body: &[u8]| content_hash(&fingerprint, unit, body));
+    Store::open(Box::new(place.clone()), &mark, hash).map_err(|error| match error.is_refusal() {
+        true => refused(error),
+        false => error.into(),
+    })
 }
 
 fn survey(manifest: &Manifest, source: &dyn RecordSource, output: Output) -> Result<Surveyed> {
@@ -71,37 +83,25 @@ fn survey(manifest: &Manifest, source: &dyn RecordSource, output: Output) -> Res
     Ok(surveyed)
 }
 
-fn report_folder(rules: &Arc<Rules>, folder: &Path) -> ReportFolder {
-    let largest = protocol::limits::REPORT_BYTES;
-    let rules = Arc::clone(rules);
-    ReportFolder::new(Box::new(RealDisk), folder, largest, Box::new(move |unit, body| rules.hash(unit, body)))
-}
-
-/// The reports on disk that count. One that does not pass the check (it was stored while the source was out of reach) is
+/// The stored reports that count. One that does not pass the check (it was stored while the source was out of reach) is
 /// taken out, so that its unit is open again.
-fn look_through(
+fn checked(
     rules: &Rules,
-    reports: &ReportFolder,
-    folder: &Path,
+    store: &Store,
+    mut reports: BTreeMap<Unit, Vec<ReportName>>,
     run: RunId,
     output: Output,
 ) -> Result<BTreeMap<Unit, Vec<ReportName>>> {
-    let context = || format!("{}: the stored reports can't be looked through", folder.display());
-    let mut found = reports.look_through().with_context(context)?;
-    for path in &found.damaged {
-        output.show(&Event::Warning { text: format!("{}: was damaged and is removed", path.display()) });
-    }
     if rules.surveyed.is_none() {
-        return Ok(found.reports);
+        return Ok(reports);
     }
-    for names in found.reports.values_mut() {
+    for names in reports.values_mut() {
         let mut kept = Vec::with_capacity(names.len());
         for name in names.drain(..) {
-            let report = reports.get(name).with_context(context)?;
-            match rules.check(name.unit, &report.body) {
+            match rules.check(name.unit, &store.get(name)?.body) {
                 Ok(_) => kept.push(name),
                 Err(reason) => {
-                    reports.remove(name).with_context(context)?;
+                    remove(store, name);
                     let (path, layer) = (name.unit.path, name.unit.layer);
                     let from = "the store".to_owned();
                     output.show(&Event::ReportRefused { run: run.to_string(), path, layer, from, reason });
@@ -110,6 +110,18 @@ fn look_through(
         }
         *names = kept;
     }
-    found.reports.retain(|_, names| !names.is_empty());
-    Ok(found.reports)
+    reports.retain(|_, names| !names.is_empty());
+    Ok(reports)
+}
+
+/// Takes a report out that no longer counts. If that fails it only takes room until the next start, which looks at it again.
+pub(super) fn remove(store: &Store, name: ReportName) {
+    let told = |outcome: Result<(), StoreError>| {
+        if let Err(error) = outcome {
+            tracing::warn!("a report that is no longer wanted can't be removed: {error}");
+        }
+    };
+    if let Err(error) = store.remove(name, told) {
+        told(Err(error));
+    }
 }

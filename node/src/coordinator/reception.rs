@@ -11,12 +11,12 @@ use protocol::{
     Codec, ContentHash, PeerKey, RecordBytes, ReportAck, ReportHeader, ReportOffer, ReportReply, RunId,
     Signed, Unit,
 };
+use store::Report;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::rules::Rules;
 use crate::frames::Frames;
-use crate::report_folder::StoredReport;
 
 /// How long a volunteer may take for one frame.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,7 +43,7 @@ pub(crate) enum Received {
         run: RunId,
         id: ReceptionId,
         verdict: Result<(), String>,
-        report: StoredReport,
+        report: Report,
         end: oneshot::Sender<Ended>,
     },
 }
@@ -128,7 +128,7 @@ async fn attempt(from: PeerKey, stream: Stream, desk: &mpsc::Sender<Received>) -
         (verdict, body)
     })
     .await?;
-    let report = StoredReport { statement: header.bytes().to_vec(), body };
+    let report = Report { statement: header.bytes().to_vec(), body };
     let (end, ended) = oneshot::channel();
     desk.send(Received::Checked { run, id, verdict, report, end })
         .await

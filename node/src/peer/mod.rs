@@ -17,5 +17,5 @@ pub(crate) use community::{Community, Heard, Wants, open_delegation, respond};
 pub(crate) use exchange::Turn;
 pub(crate) use listen::{Listening, address, start_net};
 pub(crate) use memory::{recall, recall_all, remember};
-pub(crate) use statements::{sign, statement, told, verdict};
+pub(crate) use statements::{opened, sign, statement, told, verdict};
 pub(crate) use watch::Watch;

@@ -34,7 +34,11 @@ impl Rig {
             units: Arc::new(Units::new(&[10, 10], 1).unwrap()),
             report_limits: vec![1000, 1000],
             stored: stored.to_vec(),
-            settings: CoordinatorSettings { receptions: 3, ..CoordinatorSettings::default() },
+            settings: CoordinatorSettings {
+                receptions: 3,
+                reception_bytes: 1_500,
+                ..CoordinatorSettings::default()
+            },
         };
         let mut effects = Vec::new();
         let coordinator = Coordinator::new(Moment(0), start, &mut effects).unwrap();
@@ -57,7 +61,17 @@ impl Rig {
     }
 
     fn trigger_header(&mut self, from: u8, unit: Unit, content: ContentHash) -> HeaderAnswer {
-        self.trigger(Event::HeaderArrived { from: peer(from), unit, content, length: 10 });
+        self.trigger_long_header(from, unit, content, 10)
+    }
+
+    fn trigger_long_header(
+        &mut self,
+        from: u8,
+        unit: Unit,
+        content: ContentHash,
+        length: u64,
+    ) -> HeaderAnswer {
+        self.trigger(Event::HeaderArrived { from: peer(from), unit, content, length });
         match self.effects.pop() {
             Some(Effect::Answer { answer, .. }) => answer,
             other => panic!("no answer but {other:?}"),
@@ -162,6 +176,19 @@ fn receptions_are_few_and_given_up_in_the_end() {
     // The one that was given up arrives after all: nothing is stored unasked.
     rig.trigger(Event::Checked { from: peer(5), unit: A, content: content(1), verdict: Ok(()) });
     rig.expect_end(5, A, content(1), ReportEnd::Busy(0));
+}
+
+#[test]
+fn receptions_are_bounded_in_bytes_too() {
+    let mut rig = Rig::new(&[]);
+    assert_eq!(rig.trigger_long_header(5, A, content(1), 1_000), HeaderAnswer::Send);
+    assert_eq!(rig.trigger_long_header(6, B, content(2), 600), HeaderAnswer::Busy(0));
+    assert_eq!(rig.trigger_long_header(6, B, content(2), 500), HeaderAnswer::Send);
+    rig.trigger(Event::Checked { from: peer(5), unit: A, content: content(1), verdict: Ok(()) });
+    rig.trigger(Event::Stored { unit: A, content: content(1) });
+    rig.trigger(Event::Checked { from: peer(6), unit: B, content: content(2), verdict: Ok(()) });
+    rig.trigger(Event::Stored { unit: B, content: content(2) });
+    assert_eq!(rig.coordinator.stored().count(), 2);
 }
 
 #[test]

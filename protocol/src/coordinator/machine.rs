@@ -278,6 +278,8 @@ impl Coordinator {
         if self.receptions.contains(index, content)
             || self.receptions.len() >= self.settings.receptions
             || self.receptions.from(&from) >= self.settings.receptions_per_peer
+            || (self.receptions.len() > 0
+                && self.receptions.bytes().saturating_add(length) > self.settings.reception_bytes)
         {
             return HeaderAnswer::Busy(BUSY_SECONDS);
         }
@@ -295,7 +297,7 @@ impl Coordinator {
                 return HeaderAnswer::Busy(BUSY_SECONDS);
             }
         }
-        self.receptions.begin(now, index, content, from);
+        self.receptions.begin(now, index, content, from, length);
         HeaderAnswer::Send
     }
 

@@ -20,6 +20,7 @@ pub(super) struct Reception {
     pub(super) from: PeerKey,
     pub(super) step: Step,
     since: Moment,
+    bytes: u64,
 }
 
 /// The reports that are being received, checked or stored, each content once.
@@ -43,8 +44,20 @@ impl Receptions {
         self.0.contains_key(&(unit, content))
     }
 
-    pub(super) fn begin(&mut self, now: Moment, unit: UnitIndex, content: ContentHash, from: PeerKey) {
-        self.0.insert((unit, content), Reception { from, step: Step::Arriving, since: now });
+    /// The bytes that all of them announce.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.values().map(|reception| reception.bytes).fold(0, u64::saturating_add)
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        now: Moment,
+        unit: UnitIndex,
+        content: ContentHash,
+        from: PeerKey,
+        bytes: u64,
+    ) {
+        self.0.insert((unit, content), Reception { from, step: Step::Arriving, since: now, bytes });
     }
 
     /// Moves on what this peer sends; `false` when nothing of the kind is arriving.

@@ -18,8 +18,10 @@ pub enum AfterRun {
 pub struct CoordinatorSettings {
     /// How long leases last: only what it shows depends on it.
     pub lease: LeaseTimes,
-    /// Reports received, checked and stored at once.
+    /// Reports received, checked and stored at once: as many as let the store's commits be shared.
     pub receptions: usize,
+    /// And the bytes that they announce, in all; one alone may have more.
+    pub reception_bytes: u64,
     /// Of these, from one peer.
     pub receptions_per_peer: usize,
     /// A reception that nothing was heard of for this long is given up.
@@ -46,7 +48,8 @@ impl Default for CoordinatorSettings {
     fn default() -> Self {
         Self {
             lease: LeaseTimes::default(),
-            receptions: 16,
+            receptions: 64,
+            reception_bytes: 1 << 30,
             receptions_per_peer: 4,
             reception_time: Duration::from_secs(600),
             disputes_per_unit: 2,

@@ -392,7 +392,11 @@ fn the_word_of_a_coordinator_that_was_replaced_ends_nothing() {
 
 /// One that has trained its first unit of twenty, in so long.
 fn paced(pace: Duration) -> Rig {
-    let mut rig = Rig::of(&[10; 10], Vec::new()).at_work();
+    paced_in(10, pace)
+}
+
+fn paced_in(paths: usize, pace: Duration) -> Rig {
+    let mut rig = Rig::of(&vec![10; paths], Vec::new()).at_work();
     let unit = rig.expect_train();
     rig.now = rig.now.after(pace);
     rig.trigger_trained(unit);
@@ -475,4 +479,34 @@ fn held_units_of_a_shard_that_fails_are_given_back() {
         let index = table.units().index(&Unit::new(training.path, layer)).unwrap();
         assert!(table.view().claimants(index).is_empty(), "layer {layer} is given back");
     }
+}
+
+#[test]
+fn near_the_end_a_slow_volunteer_leaves_units_to_faster_ones_for_a_while() {
+    let mut rig = paced_in(30, Duration::from_secs(30));
+    let mine = rig.expect_train();
+    // Two others take a second for a unit, until few are left.
+    let others: Vec<Unit> = {
+        let units = rig.volunteer.table().units().clone();
+        units.indices().map(|index| units.unit(index)).filter(|unit| *unit != mine).skip(1).take(56).collect()
+    };
+    let mut counter = 0;
+    for (unit, signer) in others.iter().zip([20, 21].into_iter().cycle()) {
+        counter += 1;
+        rig.trigger_says(signer, Says::Claim(Claim { unit: *unit, epoch: 0, counter }));
+        rig.trigger_wait(Duration::from_secs(1));
+        counter += 1;
+        rig.trigger_says(signer, Says::Finished(Finished { unit: *unit, counter, generation: 0 }));
+    }
+    let open = rig.volunteer.table().progress().open;
+    assert!((1..=3).contains(&open), "{open}");
+    rig.now = rig.now.after(Duration::from_secs(15));
+    rig.effects.clear();
+    rig.trigger_says(20, Says::Heartbeat(Heartbeat { counter: 1_000 }));
+    rig.trigger_trained(mine);
+    rig.trigger_wait(Duration::from_secs(5));
+    rig.expect_no(|effect| matches!(effect, Effect::Train { .. }));
+    // Nobody took them: better late than never.
+    rig.trigger_wait(Duration::from_secs(40));
+    rig.expect_train();
 }

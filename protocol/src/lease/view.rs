@@ -160,6 +160,7 @@ pub struct View {
     finished: UnitSet,
     done: usize,
     longest: Option<Duration>,
+    typical: Option<Duration>,
 }
 
 impl View {
@@ -180,6 +181,7 @@ impl View {
             finished: UnitSet::none(units.len()),
             done: 0,
             longest: None,
+            typical: None,
         }
     }
 
@@ -419,6 +421,7 @@ impl View {
         }
         if old == Stage::Leased && new != Stage::Open {
             self.longest = self.longest.max(Some(lasted));
+            self.typical = Some(self.typical.map_or(lasted, |typical| (typical * 15 + lasted) / 16));
         }
         match old {
             Stage::Open => self.open.remove(unit),
@@ -498,6 +501,12 @@ impl View {
     #[must_use]
     pub fn longest_lease(&self) -> Option<Duration> {
         self.longest
+    }
+
+    /// The time for which units are leased until they are finished, smoothed over those seen from here.
+    #[must_use]
+    pub fn typical_lease(&self) -> Option<Duration> {
+        self.typical
     }
 
     /// The epoch in which `peer` can claim a unit: the lowest without a dead claim, not below its own earlier claim, and

@@ -91,6 +91,8 @@ pub struct Volunteer {
     start: Moment,
     jobs: BTreeMap<UnitIndex, Job>,
     turns: u64,
+    /// Since when nothing is trained here, while that is so.
+    free_since: Moment,
     /// What a unit takes here, measured.
     pace: Option<Duration>,
     outbox: Outbox,
@@ -132,6 +134,7 @@ impl Volunteer {
             start: now,
             jobs: BTreeMap::new(),
             turns: 0,
+            free_since: now,
             pace: None,
             outbox,
             memory: BTreeSet::new(),
@@ -345,6 +348,7 @@ impl Volunteer {
     ) {
         let Some(index) = self.table.units().index(&unit) else { return };
         let began = self.jobs.remove(&index).and_then(|job| job.began);
+        self.free_since = now;
         self.pace = began.map(|began| paced(self.pace, now.since(began))).or(self.pace);
         self.failures.remove(&unit.path);
         let accepted = UnitState::Done { content };
@@ -533,6 +537,8 @@ impl Volunteer {
             memory: &self.memory,
             disk: &self.disk,
             order: &self.order,
+            pace: self.pace,
+            free_for: now.since(self.free_since),
         }
     }
 

@@ -26,12 +26,19 @@ pub(super) struct Choice<'a> {
     pub(super) disk: &'a BTreeSet<u32>,
     /// The rendezvous hash of every unit.
     pub(super) order: &'a [u64],
+    /// What a unit takes here.
+    pub(super) pace: Option<Duration>,
+    /// For how long this peer has had nothing to train.
+    pub(super) free_for: Duration,
 }
 
 impl Choice<'_> {
     /// An open unit: in memory, on disk, elsewhere, and those that this peer can't hold last; each by rendezvous.
     pub(super) fn open(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
         let open = self.table.view().open();
+        if self.free_for < self.deference(open.len()) {
+            return None;
+        }
         let crowd = self.crowd(open.len());
         let eligible = open.iter().filter(|unit| may(*unit) && self.is_my_turn(*unit, crowd));
         eligible.min_by_key(|unit| (self.place(*unit), self.rank(*unit)))
@@ -92,6 +99,17 @@ impl Choice<'_> {
 
     fn has_one_other_claimant(&self, unit: UnitIndex) -> bool {
         matches!(&self.table.view().claimants(unit)[..], [only] if only != self.me)
+    }
+
+    /// With few open units left, a peer that is slower than others leaves them to those who will soon be free, and would be
+    /// done with them earlier.
+    fn deference(&self, open: usize) -> Duration {
+        let typical = self.table.view().typical_lease();
+        let (Some(pace), Some(typical)) = (self.pace, typical) else { return Duration::ZERO };
+        // When the last of them is taken up, and when it is done by another peer.
+        let heard = self.table.view().peers_heard().max(1) as u32;
+        let others = typical + typical.saturating_mul(open as u32) / heard;
+        if pace <= others + others / 4 { Duration::ZERO } else { pace.saturating_sub(others) }
     }
 
     /// With fewer open units than peers, each waits its turn within a window, so that not all claim the same unit

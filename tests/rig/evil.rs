@@ -102,7 +102,7 @@ fn answer(runs: &[Forged], request: &[u8]) -> Answer {
             let forged = runs.iter().find(|forged| forged.run == run);
             forged.map_or(Answer::Absent, |forged| Answer::Manifest(RecordBytes(forged.bytes.clone())))
         }
-        Request::Offer(_) | Request::Records(_) => Answer::Absent,
+        Request::Offer(_) | Request::Exchange(_) => Answer::Absent,
     }
 }
 

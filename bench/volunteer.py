@@ -39,9 +39,13 @@ class Process:
         raise SystemExit(f"it ended without {name}")
 
     def end(self):
+        """The seconds from its start to its end; `cpu` is its processor time."""
         self.process.stdout.read()
-        if self.process.wait() != 0:
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        if self.process.returncode != 0:
             raise SystemExit("it did not end well")
+        self.cpu = usage.ru_utime + usage.ru_stime
         return time.monotonic() - self.start
 
     def kill(self):
@@ -121,21 +125,27 @@ def hundred(rounds, rows):
     with tempfile.TemporaryDirectory() as folder:
         settings = '[routing]\nkind = "round_robin"\npaths = 4\n[training]\nlayers = 25\nlookahead = 200\n'
         run = Run(pathlib.Path(folder), rows, settings)
-        alone, joined, work = [], [], []
+        alone, joined, idle, ratios, processor = [], [], [], [], []
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
         for _ in range(rounds):
-            alone.append(Process(run.folder, ["train", "run.toml", "--threads", "1"], cores[0]).end())
+            train = Process(run.folder, ["train", "run.toml", "--threads", "1"], cores[0])
+            alone.append(train.end())
             coordinator, address = run.coordinator(cores[-1])
             peer = run.join(address, cores[0])
+            began, busy = peer.expect("training")[1], 0
             for _ in range(100):
-                worked = peer.expect("trained")[1]
-            work.append(worked)
+                event, worked = peer.expect("trained")
+                busy += event["seconds"]
+            idle.append((worked - began - busy) / (worked - began))
             joined.append(peer.end())
             coordinator.end()
+            ratios.append(joined[-1] / alone[-1])
+            processor.append(peer.cpu / train.cpu)
         say("train --threads 1, 100 units", alone)
-        say("join --threads 1, to its end", joined)
-        say("join --threads 1, to the last trained", work)
-        print(f"join to train: {statistics.median(joined) / statistics.median(alone):.3f}")
+        say("join --threads 1, 100 units, start to end", joined)
+        for what, values in [("join to train", ratios), ("the same in processor time", processor),
+                             ("of the time from first to last unit spent between units", idle)]:
+            print(f"{what}: median {statistics.median(values):.3f} ({', '.join(f'{v:.3f}' for v in values)})")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ compare *words:
     cargo build --release
     python3 bench/compare.py {{words}}
 
+# a volunteer's first lease, its leaving, and a hundred units against `train`; real processes on loopback
+volunteer-times *words:
+    cargo build --release
+    python3 bench/volunteer.py {{words}}
+
 # pinned routers and layers, the same bits: in release, for this very processor, and without any optimisation
 goldens:
     cargo test --release {{goldens}}

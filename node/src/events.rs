@@ -60,8 +60,10 @@ pub(crate) enum Event {
     Status(Standing),
     /// A warning.
     Warning { text: String },
-    /// The peer leaves: what it did.
-    Left { units: u64, bytes_sent: u64, bytes_received: u64 },
+    /// The machine slept.
+    Awake { slept_seconds: u64 },
+    /// The peer leaves: what it did, and how many units it held and gave back.
+    Left { units: u64, given_back: u64, bytes_sent: u64, bytes_received: u64 },
 }
 
 impl fmt::Display for Event {
@@ -133,10 +135,26 @@ impl fmt::Display for Event {
             }
             Self::Status(standing) => f.write_str(&standing.text(usize::MAX)),
             Self::Warning { text } => f.write_str(text),
-            Self::Left { units, bytes_sent, bytes_received } => {
-                write!(f, "left after {units} units, {bytes_sent} bytes sent, {bytes_received} received")
+            Self::Awake { slept_seconds } => {
+                write!(f, "slept for {}: looking again who has what", time_text(*slept_seconds))
+            }
+            Self::Left { units, given_back, bytes_sent, bytes_received } => {
+                write!(f, "left after {units} units")?;
+                if *given_back > 0 {
+                    write!(f, ", {given_back} given back")?;
+                }
+                write!(f, ", {bytes_sent} bytes sent, {bytes_received} received")
             }
         }
+    }
+}
+
+/// A length of time in the unit that fits.
+fn time_text(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
     }
 }
 
@@ -220,5 +238,13 @@ mod tests {
         assert_eq!(line, r#"{"event":"progress","run":"ab","units_done":1,"units":4}"#);
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
         assert_eq!(event.to_string(), "1 of 4 units done");
+    }
+
+    #[test]
+    fn a_sleep_is_said_in_the_unit_that_fits() {
+        for (slept_seconds, text) in [(6, "6 s"), (119, "119 s"), (2_100, "35 min"), (36_000, "10 h")] {
+            let said = Event::Awake { slept_seconds }.to_string();
+            assert_eq!(said, format!("slept for {text}: looking again who has what"));
+        }
     }
 }

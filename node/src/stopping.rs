@@ -2,21 +2,99 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 /// Resolves when the person or the system asks the program to stop.
 pub(crate) async fn asked() {
+    Signals::new().next().await;
+}
+
+/// The signals that ask a program to stop. From the moment they are watched, they end nothing by themselves.
+struct Signals {
     #[cfg(unix)]
-    {
+    terminate: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    interrupt: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+        let watched = |kind| signal(kind).ok();
+        Self { terminate: watched(SignalKind::terminate()), interrupt: watched(SignalKind::interrupt()) }
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        async fn come(signal: &mut Option<tokio::signal::unix::Signal>) {
+            let come = match signal {
+                Some(signal) => signal.recv().await,
+                None => None,
+            };
+            if come.is_none() {
+                std::future::pending().await
             }
-            return;
+        }
+        tokio::select! {
+            () = come(&mut self.terminate) => {}
+            () = come(&mut self.interrupt) => {}
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Self {}
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Tells a program that it was asked to stop, and sees to it that it does: asked a second time, or not through after
+/// `within`, it ends at once, whatever it is busy with.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// From here on, on a thread of its own, which no work can hold up. Where the system gives no signals, they do what they
+    /// always do.
+    pub(crate) fn watch(within: Duration) -> Self {
+        let (told, asked) = watch::channel(false);
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            let mut signals = {
+                let _inside = runtime.enter();
+                Signals::new()
+            };
+            std::thread::spawn(move || {
+                runtime.block_on(async move {
+                    signals.next().await;
+                    told.send_replace(true);
+                    tokio::select! {
+                        () = signals.next() => std::process::exit(130),
+                        () = tokio::time::sleep(within) => {
+                            eprintln!("opendipaco: stopped without having said goodbye; what was held is free when its lease ends");
+                            std::process::exit(1);
+                        }
+                    }
+                });
+            });
+        }
+        Self(asked)
+    }
+
+    /// Resolves when the program is asked to stop, also if that was before.
+    pub(crate) async fn asked(mut self) {
+        if self.0.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 /// Notes that the program was asked to stop, for work that has something to clean up and no runtime to wait in. The second

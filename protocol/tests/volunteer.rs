@@ -367,6 +367,90 @@ fn leaving_gives_everything_back() {
     rig.expect_no(|effect| matches!(effect, Effect::Train { .. }));
 }
 
+/// A volunteer at work that has just woken from a sleep: its unit, its neighbours 1 and 20 asked for their tables.
+fn woken(slept: Duration) -> (Rig, Unit) {
+    let mut rig = Rig::working();
+    rig.trigger(Event::PeerSeen(peer(20)));
+    rig.trigger(Event::PeerSeen(peer(21)));
+    let unit = rig.expect_train();
+    rig.effects.clear();
+    rig.now = rig.now.after(slept);
+    rig.trigger(Event::Awake);
+    let asked: BTreeSet<_> = (0..2)
+        .map(|_| {
+            rig.expect("exchange", |effect| match effect {
+                Effect::SyncWith(peer) => Some(*peer),
+                _ => None,
+            })
+        })
+        .collect();
+    assert_eq!(asked.len(), 2, "two different ones");
+    rig.expect_no(|effect| {
+        matches!(effect, Effect::SyncWith(_) | Effect::Train { .. } | Effect::Abandon { .. })
+    });
+    (rig, unit)
+}
+
+/// Longer than a lease, and not so long that nobody may hold a unit again.
+const LONG: Duration = Duration::from_secs(10 * 60);
+
+#[test]
+fn after_a_sleep_it_gives_up_what_another_peer_took() {
+    // Whoever's hash is smaller.
+    for signer in 20..30 {
+        let (mut rig, unit) = woken(LONG);
+        rig.trigger_says(signer, Says::Claim(Claim { unit, epoch: 1, counter: 5 }));
+        rig.expect_effect(&Effect::Abandon { unit });
+        rig.trigger(Event::Synced(peer(20)));
+        assert_ne!(rig.expect_train(), unit);
+    }
+    let (mut rig, unit) = woken(LONG);
+    rig.trigger_says(20, Says::Finished(Finished { unit, counter: 5, generation: 0 }));
+    rig.expect_effect(&Effect::Abandon { unit });
+}
+
+#[test]
+fn after_a_sleep_it_goes_on_with_what_nobody_took() {
+    let (mut rig, unit) = woken(LONG);
+    rig.expect_no(|effect| matches!(effect, Effect::Say(Says::Claim(_))));
+    rig.trigger(Event::Synced(peer(20)));
+    let claim = rig.expect_claim();
+    assert_eq!((claim.unit, claim.epoch), (unit, 1), "the old claim died of silence");
+    rig.trigger_wait(Duration::from_secs(30));
+    rig.expect_no(|effect| matches!(effect, Effect::Abandon { .. } | Effect::Say(Says::Claim(_))));
+    // That was long ago: now it insists.
+    rig.trigger_says(20, Says::Claim(Claim { unit, epoch: 1, counter: 5 }));
+    rig.expect_no(|effect| matches!(effect, Effect::Abandon { .. }));
+    rig.trigger_trained(unit);
+    rig.expect_train();
+}
+
+#[test]
+fn after_a_nap_its_lease_still_stands() {
+    let (mut rig, _) = woken(Duration::from_secs(6));
+    rig.trigger(Event::Synced(peer(20)));
+    rig.expect_no(|effect| matches!(effect, Effect::Say(Says::Claim(_))));
+}
+
+#[test]
+fn after_a_sleep_it_takes_nothing_before_it_knows_what_happened() {
+    let (mut rig, unit) = woken(LONG);
+    rig.trigger_trained(unit);
+    rig.trigger(Event::PeerGone(peer(20)));
+    rig.trigger(Event::Synced(peer(20)));
+    rig.trigger_wait(Duration::from_secs(9));
+    rig.expect_no(|effect| matches!(effect, Effect::Train { .. }));
+    // Nobody answers: after half a lease it goes on with what it knows.
+    rig.trigger_wait(Duration::from_secs(2));
+    rig.expect_train();
+    // Whoever leaves does not begin anew.
+    rig.trigger(Event::Leave);
+    rig.effects.clear();
+    rig.trigger(Event::Awake);
+    rig.trigger(Event::Synced(peer(21)));
+    rig.expect_no(|effect| matches!(effect, Effect::Train { .. } | Effect::SyncWith(_)));
+}
+
 #[test]
 fn complete_ends_it() {
     let mut rig = Rig::working();

@@ -48,6 +48,8 @@ pub struct ShardCache {
     tables: LruCache<ShardKey, Arc<Table>>,
     limits: MemoryLimits,
     bytes: usize,
+    /// Room for tables that are being made ahead: so many, of so many bytes.
+    reserved: (usize, usize),
     counters: CacheCounters,
 }
 
@@ -57,7 +59,8 @@ impl ShardCache {
     pub fn new(limits: MemoryLimits) -> Self {
         let limits = MemoryLimits { shards: limits.shards.max(1), ..limits };
         // Unbounded for the crate: both limits are kept here, before anything is put in.
-        Self { tables: LruCache::unbounded(), limits, bytes: 0, counters: CacheCounters::default() }
+        let (reserved, counters) = ((0, 0), CacheCounters::default());
+        Self { tables: LruCache::unbounded(), limits, bytes: 0, reserved, counters }
     }
 
     /// The table, which is now the most recently used.
@@ -83,8 +86,8 @@ impl ShardCache {
 
     /// Takes tables out until so many, of about so many bytes in all, fit.
     pub(crate) fn make_room_for(&mut self, shards: usize, bytes: usize) {
-        let bytes = bytes.min(self.limits.bytes);
-        let others = self.limits.shards.saturating_sub(shards);
+        let bytes = bytes.saturating_add(self.reserved.1).min(self.limits.bytes);
+        let others = self.limits.shards.saturating_sub(shards).saturating_sub(self.reserved.0);
         while self.tables.len() > others || self.limits.bytes - bytes < self.bytes {
             let Some((_, evicted)) = self.tables.pop_lru() else { return };
             self.bytes -= evicted.memory();
@@ -98,13 +101,63 @@ impl ShardCache {
             self.bytes -= old.memory();
         }
         let bytes = table.memory();
-        if bytes > self.limits.bytes {
+        if bytes > self.limits.bytes.saturating_sub(self.reserved.1) {
             self.counters.oversized += 1;
             return;
         }
         self.make_room(bytes);
         self.bytes += bytes;
         self.tables.put(key, table);
+    }
+
+    /// Puts a table in that is not used yet, where it fits without one of `keep` or the most recently used one having to
+    /// go. These stay before it in the order of use. Whether it is in.
+    #[cfg(feature = "io")]
+    pub(crate) fn insert_beside(&mut self, key: ShardKey, table: Arc<Table>, keep: &[ShardKey]) -> bool {
+        if self.tables.contains(&key) {
+            return true;
+        }
+        let used = self.most_recent();
+        let stays = |key: &ShardKey| keep.contains(key) || Some(*key) == used;
+        let bytes = table.memory().saturating_add(self.reserved.1);
+        let kept = self.tables.iter().filter(|(key, _)| stays(key));
+        let (shards, kept) = kept.fold((1 + self.reserved.0, bytes), |(n, bytes), (_, it)| {
+            (n + 1, bytes.saturating_add(it.memory()))
+        });
+        if shards > self.limits.shards || kept > self.limits.bytes {
+            return false;
+        }
+        self.promote(keep);
+        self.promote(used.as_slice());
+        self.insert(key, table);
+        self.promote(keep);
+        self.promote(used.as_slice());
+        true
+    }
+
+    /// Keeps room for so many tables of so many bytes in all, after others have gone for them.
+    #[cfg(feature = "io")]
+    pub(crate) fn reserve(&mut self, shards: usize, bytes: usize) {
+        self.make_room_for(shards, bytes);
+        self.reserved = (self.reserved.0 + shards, self.reserved.1.saturating_add(bytes));
+    }
+
+    /// The most recently used shard.
+    #[cfg(feature = "io")]
+    pub(crate) fn most_recent(&self) -> Option<ShardKey> {
+        self.tables.peek_mru().map(|(key, _)| *key)
+    }
+
+    /// Whether room is kept for anything.
+    #[cfg(feature = "io")]
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.reserved.0 > 0
+    }
+
+    /// Gives room back that was kept.
+    #[cfg(feature = "io")]
+    pub(crate) fn release(&mut self, shards: usize, bytes: usize) {
+        self.reserved = (self.reserved.0.saturating_sub(shards), self.reserved.1.saturating_sub(bytes));
     }
 
     /// Makes these the most recently used, the first of them most of all, without counting.

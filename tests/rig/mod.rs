@@ -241,8 +241,17 @@ impl Peer {
 
     /// SIGTERM: it is asked to end.
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success(), "{} can't be asked to end", self.name);
+        self.signal("-TERM");
+    }
+
+    /// SIGSTOP: it stands still from now on.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "{} can't be sent {signal}", self.name);
     }
 
     /// Takes all that the process still had to say, without caring how it ended: for one that was killed.

@@ -23,8 +23,9 @@ use crate::events::{Event, Output};
 use crate::exit::{Refused, Usage};
 use crate::manifest_source::source_as_typed;
 use crate::peer::{Community, Heard, Listening, Wants, address, recall_all, start_net};
+use crate::stopping::Stop;
 use crate::volunteer::{Choice, Settings, choose, work};
-use crate::{files, key_file, stopping};
+use crate::{files, key_file};
 
 /// A volunteer's key, where it is not told another place.
 const KEY_FILE: &str = "volunteer.pem";
@@ -32,6 +33,8 @@ const KEY_FILE: &str = "volunteer.pem";
 const LOOK_FOR: Duration = Duration::from_secs(20);
 /// How long it waits for more runs to show, when one fits and nobody said which is wanted.
 const LOOK_AROUND: Duration = Duration::from_millis(300);
+/// How long after it was asked to stop the program ends in any case.
+const STOP_WITHIN: Duration = Duration::from_millis(950);
 /// How long it waits for a run that fits, when what was shown first does not.
 const HEAR_OUT: Duration = Duration::from_secs(1);
 
@@ -49,45 +52,70 @@ pub(crate) fn run(args: &JoinArgs) -> Result<()> {
     };
     files::make_folder(&data_dir)?;
     let choice = Choice { operator, run: args.run.clone() };
+    let stop = Stop::watch(STOP_WITHIN);
     let runtime = tokio::runtime::Runtime::new().context("the runtime can't be started")?;
-    let outcome = runtime.block_on(join(args, &data_dir, bootstraps, &choice));
+    let outcome = runtime.block_on(join(args, &data_dir, bootstraps, &choice, stop));
     // A pass over a source that nobody waits for any more must not hold up the end.
     runtime.shutdown_background();
     outcome
 }
 
-async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choice: &Choice) -> Result<()> {
-    let output = Output::of(args.network.json, args.network.verbose);
+async fn join(
+    args: &JoinArgs,
+    data_dir: &Path,
+    bootstraps: Vec<Multiaddr>,
+    choice: &Choice,
+    stop: Stop,
+) -> Result<()> {
     let key = args.key.clone().unwrap_or_else(|| data_dir.join(KEY_FILE));
     let identity = key_file::load_or_make(&key)?.identity;
     // Two peers with one key would be taken for one.
     let _lock = files::lock(&key.with_extension("lock"), || {
         format!("{}: another join works with this key; stop it, or pass another --data-dir", key.display())
     })?;
+    let mut found = tokio::select! {
+        found = look(args, data_dir, &key, identity, &bootstraps, choice) => found?,
+        // Nothing is held yet.
+        () = stop.clone().asked() => return Ok(()),
+    };
+    work(&mut found.community, found.manifest, found.store, found.settings, stop.asked()).await
+}
+
+/// A run to work on, and what that takes.
+struct Found {
+    community: Community,
+    manifest: Arc<Manifest>,
+    store: Arc<ShardStore>,
+    settings: Settings,
+    _outbox_lock: std::fs::File,
+}
+
+/// Meets others and finds a run with a source that can be read.
+async fn look(
+    args: &JoinArgs,
+    data_dir: &Path,
+    key: &Path,
+    identity: Identity,
+    bootstraps: &[Multiaddr],
+    choice: &Choice,
+) -> Result<Found> {
+    let output = Output::of(args.network.json, args.network.verbose);
     let listening = Listening { typed: &args.network.listen, mdns: !args.network.no_mdns, memory: None };
     let (net, events) = start_net(&identity, &listening).await?;
     output.show(&Event::Started { key: identity.key().to_string() });
     for address in net.listening() {
         output.show_detail(&Event::Listening { address: address.to_string() });
     }
-    reach(&net, &bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
+    reach(&net, bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
     let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
-    // One future for all of it: a signal that comes between two waits is not lost.
-    let mut stop = std::pin::pin!(stopping::asked());
-    let manifest = tokio::select! {
-        manifest = find(&mut community, choice, output) => manifest?,
-        () = &mut stop => return Ok(()),
-    };
+    let manifest = find(&mut community, choice, output).await?;
     show_run(&manifest, output);
-    tokio::select! {
-        agreed = confirm(Arc::clone(&manifest), args) => agreed?,
-        () = &mut stop => return Ok(()),
-    }
+    confirm(Arc::clone(&manifest), args).await?;
     let folder = data_dir.join("runs").join(manifest.run().to_string());
     files::make_folder(&folder)?;
-    let outbox = folder.join(outbox_name(&key, data_dir, &identity));
+    let outbox = folder.join(outbox_name(key, data_dir, &identity));
     // The key may be there twice, as two files.
-    let _outbox_lock = files::lock(&folder.join(format!("{}.lock", identity.key())), || {
+    let outbox_lock = files::lock(&folder.join(format!("{}.lock", identity.key())), || {
         let (data_dir, key) = (data_dir.display(), identity.key());
         format!(
             "{data_dir}: another join works on this run with the same key {key}, from another file; give it a key of its own"
@@ -98,10 +126,7 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
     // there would later look like one that is away for a while.
     if !matches!(store.finding(), Some(Finding::Refused(_))) {
         let check = tokio::task::spawn_blocking(move || source.check());
-        tokio::select! {
-            checked = check => checked.context("the source could not be checked")??,
-            () = &mut stop => return Ok(()),
-        }
+        check.await.context("the source could not be checked")??;
     }
     let settings = Settings {
         identity,
@@ -113,7 +138,7 @@ async fn join(args: &JoinArgs, data_dir: &Path, bootstraps: Vec<Multiaddr>, choi
         status_every: args.status_ms.map(|ms| Duration::from_millis(ms.max(100))),
         output,
     };
-    work(&mut community, manifest, store, settings, stop).await
+    Ok(Found { community, manifest, store, settings, _outbox_lock: outbox_lock })
 }
 
 /// The name of the folder for a volunteer's reports in the folder of a run. Volunteers with keys of their own may share a

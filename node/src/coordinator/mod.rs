@@ -90,7 +90,7 @@ pub(crate) async fn coordinate(
     let net = office.around.community.net();
     let traffic = net.traffic();
     let (bytes_sent, bytes_received) = (traffic.bytes_sent, traffic.bytes_received);
-    output.show(&Event::Left { units: 0, bytes_sent, bytes_received });
+    output.show(&Event::Left { units: 0, given_back: 0, bytes_sent, bytes_received });
     net.shutdown().await;
     // The writers must not wait for somebody to tell.
     drop((received, worked, opened_desks));

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::{GossipId, Multiaddr, Net, NetEvent, Reply, Stream, Verdict};
 use protocol::{
@@ -209,6 +210,13 @@ impl Community {
             self.ask_again();
             self.widen_circle(now);
         }
+    }
+
+    /// The machine slept, and its monotonic clock left so much of it out: whoever was near may be gone, so this peer says
+    /// anew where it is and looks around with the next tick.
+    pub(crate) fn awake(&mut self, missed: Duration) {
+        self.clock.add(missed);
+        (self.next_address, self.next_circle) = (0, 0);
     }
 
     /// Says something to everyone in a run.

@@ -1,5 +1,6 @@
 //! The volunteer: finds a run, trains its units, delivers reports. One loop; training, disk and deliveries beside it.
 
+mod ahead;
 mod choosing;
 mod deliver;
 mod outbox;

@@ -10,6 +10,7 @@ use snake::{Cancel, Prepared, TrainError};
 use spec::{Finding, ShardError, ShardStore, StoreCounters, train_unit_of};
 use tokio::sync::mpsc;
 
+use super::ahead::Ahead;
 use super::outbox::Outbox;
 
 /// Jobs that wait for the trainer: the machine asks for one at a time and may have given one up in between.
@@ -80,10 +81,11 @@ impl Trainer {
             .thread_name(|i| format!("leaf-{i}"))
             .build()
             .context("the training threads can't be started")?;
+        let ahead = Ahead::start(Arc::clone(&workshop.store))?;
         let (jobs, inbox) = mpsc::channel(JOBS);
         std::thread::Builder::new()
             .name("trainer".into())
-            .spawn(move || workshop.work(&pool, inbox, &done))
+            .spawn(move || workshop.work(&pool, &ahead, inbox, &done))
             .context("the training thread can't be started")?;
         Ok(Self { jobs })
     }
@@ -99,12 +101,18 @@ impl Trainer {
 type Current = Option<(u32, Prepared)>;
 
 impl Workshop {
-    fn work(&self, pool: &rayon::ThreadPool, mut jobs: mpsc::Receiver<Job>, done: &mpsc::Sender<Done>) {
+    fn work(
+        &self,
+        pool: &rayon::ThreadPool,
+        ahead: &Ahead,
+        mut jobs: mpsc::Receiver<Job>,
+        done: &mpsc::Sender<Done>,
+    ) {
         let mut current: Current = None;
         while let Some(job) = jobs.blocking_recv() {
             let outcome = match job.cancel.is_cancelled() {
                 true => Outcome::Cancelled,
-                false => self.train(pool, &mut current, &job).unwrap_or_else(|outcome| outcome),
+                false => self.train(pool, ahead, &mut current, &job).unwrap_or_else(|outcome| outcome),
             };
             let store = &self.store;
             let shards = Shards {
@@ -120,7 +128,13 @@ impl Workshop {
     }
 
     /// Trains a unit and puts its report into the outbox. Both sides are how it ended.
-    fn train(&self, pool: &rayon::ThreadPool, current: &mut Current, job: &Job) -> Result<Outcome, Outcome> {
+    fn train(
+        &self,
+        pool: &rayon::ThreadPool,
+        ahead: &Ahead,
+        current: &mut Current,
+        job: &Job,
+    ) -> Result<Outcome, Outcome> {
         let start = Instant::now();
         let (spec, fingerprint) = (self.store.spec(), self.store.fingerprint());
         let Unit { path, layer, .. } = job.unit;
@@ -133,6 +147,7 @@ impl Workshop {
             ShardError::Refused { reason } => Outcome::Refused(reason),
             error => Outcome::Failed(error.to_string()),
         })?;
+        ahead.wish(path, &job.soon);
         let rows = table.rows() as u64;
         let (_, prepared) = current
             .get_or_insert_with(|| (path, pool.install(|| Prepared::new(table, spec.training.profile))));

@@ -21,7 +21,7 @@ use super::deliver::{Delivered, deliver};
 use super::outbox::Outbox;
 use super::standing::Teller;
 use super::trainer::{Done, Job, Outcome, Trainer, Workshop};
-use crate::clock::{Clock, unix_millis};
+use crate::clock::{Clock, Slept, Waking, unix_millis};
 use crate::events::{Event, Output};
 use crate::exit::Refused;
 use crate::peer::{Community, Heard, Turn, Watch, recall, remember, respond, sign, statement, told};
@@ -32,6 +32,9 @@ const TICK: Duration = Duration::from_millis(150);
 const INBOX: usize = 16;
 /// How often the neighbours' addresses are written down.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
+
+/// How long one that was asked to stop takes to say goodbye: what it gives back is said at once, and has to leave the machine.
+const GOODBYE: Duration = Duration::from_millis(600);
 
 /// How to work.
 pub(crate) struct Settings {
@@ -62,6 +65,7 @@ struct Worker<'c> {
     manifest: Arc<Manifest>,
     identity: Identity,
     clock: Clock,
+    waking: Waking,
     trainer: Trainer,
     outbox: Outbox,
     output: Output,
@@ -90,7 +94,14 @@ pub(crate) async fn work(
     let rows: Vec<u64> = spec.shards.iter().map(|shard| shard.rows).collect();
     let units = Arc::new(Units::new(&rows, spec.training.layers)?);
     let clock = Clock::start();
-    let (outbox, items) = Outbox::open(&outbox, run, store.fingerprint())?;
+    let mut stop = std::pin::pin!(stop);
+    let fingerprint = store.fingerprint();
+    // Reading the reports of many days takes a while.
+    let open = tokio::task::spawn_blocking(move || Outbox::open(&outbox, run, fingerprint));
+    let (outbox, items) = tokio::select! {
+        opened = open => opened.context("the reports that are kept could not be looked through")??,
+        () = &mut stop => return Ok(()),
+    };
     let (done_in, mut done) = mpsc::channel(INBOX);
     let (delivered_in, mut delivered) = mpsc::channel(INBOX);
     let watch = Watch::new(clock.now(), &units);
@@ -117,6 +128,7 @@ pub(crate) async fn work(
         manifest,
         identity,
         clock,
+        waking: Waking::begin(clock.faces()),
         trainer,
         outbox,
         output,
@@ -134,7 +146,6 @@ pub(crate) async fn work(
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut remembering = interval(REMEMBER_EVERY);
     remembering.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut stop = std::pin::pin!(stop);
     let end = async {
         Ok(loop {
             tokio::select! {
@@ -148,6 +159,9 @@ pub(crate) async fn work(
                 Some(done) = done.recv() => worker.on_done(done).await?,
                 Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
                 _ = tick.tick() => {
+                    if let Some(slept) = worker.waking.tick(worker.clock.faces()) {
+                        worker.awake(slept).await?;
+                    }
                     worker.community.tick().await;
                     worker.handle(VolunteerEvent::Tick).await?;
                     worker.tell();
@@ -194,6 +208,14 @@ impl Worker<'_> {
         let mut effects = Vec::new();
         self.machine.handle(self.clock.now(), event, &mut effects);
         self.act(effects).await
+    }
+
+    /// The machine slept: others may have taken over what is held here.
+    async fn awake(&mut self, slept: Slept) -> Result<()> {
+        self.show(&Event::Awake { slept_seconds: slept.length.as_secs() });
+        self.clock.add(slept.missed);
+        self.community.awake(slept.missed);
+        self.handle(VolunteerEvent::Awake).await
     }
 
     /// Takes a statement; says what it is worth to the peer that passed it on.
@@ -403,15 +425,22 @@ impl Worker<'_> {
 
     /// Gives back what is held, remembers the neighbours, says goodbye.
     async fn leave(mut self, end: End, folder: &std::path::Path) -> Result<()> {
-        if end == End::Stopped {
+        let stopped = end == End::Stopped;
+        let given_back = if stopped { self.machine.training().count() as u64 } else { 0 };
+        if stopped {
             self.handle(VolunteerEvent::Leave).await?;
         }
         self.jobs.values().for_each(Cancel::cancel);
         self.remember_neighbours(folder);
         let traffic = self.community.net().traffic();
         let (bytes_sent, bytes_received) = (traffic.bytes_sent, traffic.bytes_received);
-        self.show(&Event::Left { units: self.units, bytes_sent, bytes_received });
-        self.community.net().shutdown().await;
+        self.show(&Event::Left { units: self.units, given_back, bytes_sent, bytes_received });
+        let goodbye = self.community.net().shutdown();
+        if !stopped {
+            goodbye.await;
+        } else if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+            tracing::info!("not everybody has said goodbye");
+        }
         Ok(())
     }
 

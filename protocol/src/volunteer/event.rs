@@ -49,6 +49,9 @@ pub enum VolunteerEvent {
     },
     /// Time has passed. Expected every 100 to 250 ms.
     Tick,
+    /// The machine slept, for longer than a pause: the times that are handed in have jumped by that much, and what others
+    /// said meanwhile was not heard.
+    Awake,
     /// The volunteer wants to go: it gives back what it holds and takes nothing more.
     Leave,
 }

@@ -89,6 +89,8 @@ pub struct Volunteer {
     seed: u64,
     phase: Phase,
     start: Moment,
+    /// When it last woke from a sleep.
+    woke: Option<Moment>,
     jobs: BTreeMap<UnitIndex, Job>,
     turns: u64,
     /// Since when nothing is trained here, while that is so.
@@ -132,6 +134,7 @@ impl Volunteer {
             seed,
             phase: Phase::Joining,
             start: now,
+            woke: None,
             jobs: BTreeMap::new(),
             turns: 0,
             free_since: now,
@@ -160,7 +163,7 @@ impl Volunteer {
             }
             VolunteerEvent::PeerSeen(peer) => self.peer_seen(now, peer, effects),
             VolunteerEvent::PeerGone(peer) => drop(self.peers.remove(&peer)),
-            VolunteerEvent::Synced(_) => self.settle(),
+            VolunteerEvent::Synced(peer) => self.synced_with(now, peer, effects),
             VolunteerEvent::ShardsInMemory(paths) => self.memory = paths,
             VolunteerEvent::ShardsOnDisk(paths) => self.disk = paths,
             VolunteerEvent::TrainingDone { unit, content, bytes } => {
@@ -169,6 +172,7 @@ impl Volunteer {
             VolunteerEvent::TrainingFailed { unit, why } => self.training_failed(now, unit, why, effects),
             VolunteerEvent::OfferAnswered { unit, answer } => self.offer_answered(now, unit, answer, effects),
             VolunteerEvent::Tick => self.tick(now, effects),
+            VolunteerEvent::Awake => self.awake(now, effects),
             VolunteerEvent::Leave => self.leave(now, effects),
         }
         self.work(now, effects);
@@ -256,10 +260,49 @@ impl Volunteer {
         }
     }
 
-    fn settle(&mut self) {
-        if self.phase == Phase::Joining {
-            self.phase = Phase::Working;
+    fn synced_with(&mut self, now: Moment, peer: PeerKey, effects: &mut Effects) {
+        // A connection may have died in its sleep: then the exchange told nothing.
+        if self.woke.is_none() || self.peers.contains(&peer) {
+            self.settle(now, effects);
         }
+    }
+
+    fn settle(&mut self, now: Moment, effects: &mut Effects) {
+        if self.phase != Phase::Joining {
+            return;
+        }
+        self.phase = Phase::Working;
+        if self.woke.is_none() {
+            return;
+        }
+        // Its claims died of silence. What nobody took meanwhile it holds on to.
+        let jobs: Vec<_> = self.jobs.keys().copied().collect();
+        for unit in jobs {
+            self.review(now, unit, effects);
+            if self.jobs.contains_key(&unit) && !self.table.view().claimants(unit).contains(&self.me) {
+                self.claim(now, unit, effects);
+            }
+        }
+    }
+
+    /// All that the table says is from before the sleep: it takes nothing up before it has heard what happened meanwhile. What
+    /// is in hand goes on until then.
+    fn awake(&mut self, now: Moment, effects: &mut Effects) {
+        self.table.advance(now);
+        if matches!(self.phase, Phase::Leaving | Phase::Complete) {
+            return;
+        }
+        (self.phase, self.start, self.woke) = (Phase::Joining, now, Some(now));
+        self.outbox.hurry(now);
+        for _ in 0..self.peers.len().min(2) {
+            self.sync_with_next(now, effects);
+        }
+    }
+
+    /// Whether a job is from before a sleep, whose end is not long ago.
+    fn is_doubted(&self, now: Moment, job: Job) -> bool {
+        let before = |woke| job.began.is_none_or(|began| began <= woke);
+        self.woke.is_some_and(|woke| before(woke) && now.since(woke) < self.lease())
     }
 
     /// Own statements come back as everybody else's. Some are from before a restart.
@@ -431,8 +474,10 @@ impl Volunteer {
 
     fn tick(&mut self, now: Moment, effects: &mut Effects) {
         self.table.advance(now);
-        if self.phase == Phase::Joining && now.since(self.start) >= self.settings.settle {
-            self.phase = Phase::Working;
+        // After a sleep the network may take a while to come back.
+        let patience = if self.woke.is_some() { self.lease() / 2 } else { self.settings.settle };
+        if now.since(self.start) >= patience {
+            self.settle(now, effects);
         }
         let jobs: Vec<_> = self.jobs.keys().copied().collect();
         for unit in jobs {
@@ -445,13 +490,17 @@ impl Volunteer {
         }
         let pause = if holds { self.settings.sync_every } else { self.settings.idle_sync_every };
         if now.since(self.synced) >= pause && self.phase != Phase::Complete {
-            self.synced = now;
-            let turn = self.syncs.checked_rem(self.peers.len()).unwrap_or(0);
-            if let Some(peer) = self.peers.iter().nth(turn) {
-                effects.push(VolunteerEffect::SyncWith(*peer));
-            }
-            self.syncs = self.syncs.wrapping_add(1);
+            self.sync_with_next(now, effects);
         }
+    }
+
+    fn sync_with_next(&mut self, now: Moment, effects: &mut Effects) {
+        self.synced = now;
+        let turn = self.syncs.checked_rem(self.peers.len()).unwrap_or(0);
+        if let Some(peer) = self.peers.iter().nth(turn) {
+            effects.push(VolunteerEffect::SyncWith(*peer));
+        }
+        self.syncs = self.syncs.wrapping_add(1);
     }
 
     fn leave(&mut self, now: Moment, effects: &mut Effects) {
@@ -476,9 +525,13 @@ impl Volunteer {
             effects.push(VolunteerEffect::Note(VolunteerNote::NoLongerNeeded { unit: name }));
             return;
         }
-        // Work that was put into it is not thrown away.
-        let contested = job.began.is_none_or(|began| now.since(began) < self.settings.contest);
-        if !contested || !self.has_lost(unit, job, state) {
+        // One that was asleep does not insist: whoever took the unit meanwhile has it.
+        let doubted = self.is_doubted(now, job);
+        let taken = || self.table.view().claimants(unit).iter().any(|peer| *peer != self.me);
+        let lost = self.has_lost(unit, job, state) || (doubted && job.role == Role::Lease && taken());
+        // Work that was put into it is not thrown away, else.
+        let late = job.began.is_some_and(|began| now.since(began) >= self.settings.contest);
+        if !lost || (late && !doubted) {
             return;
         }
         self.drop_job(unit, effects);

@@ -71,11 +71,11 @@ impl DiskCache {
     /// Whether there is a file for the shard; it is checked when it is read.
     #[must_use]
     pub fn contains(&self, shard: &Shard) -> bool {
-        is_file(&self.path(shard))
+        contains(&self.folder, shard)
     }
 
     fn path(&self, shard: &Shard) -> PathBuf {
-        self.folder.join(format!("{}.{EXTENSION}", shard.hash))
+        path(&self.folder, shard)
     }
 
     /// Reads a shard, and checks that the file is the one that was written for it. What is not is removed.
@@ -190,6 +190,15 @@ impl DiskCache {
         }
         Ok(())
     }
+}
+
+/// Whether there is a file for the shard in a cache's folder, for those who can't wait for the cache.
+pub(super) fn contains(folder: &Path, shard: &Shard) -> bool {
+    is_file(&path(folder, shard))
+}
+
+fn path(folder: &Path, shard: &Shard) -> PathBuf {
+    folder.join(format!("{}.{EXTENSION}", shard.hash))
 }
 
 /// A file, and no link to one.

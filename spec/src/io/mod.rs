@@ -26,6 +26,7 @@ mod synthetic;
 mod table_source;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod unpack;
 mod whole_file;
 mod width;

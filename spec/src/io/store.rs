@@ -5,16 +5,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use snake::{Cancel, Schema, Table};
 
-use super::builder::Builder;
+use self::ahead::PassAhead;
+use super::builder::{Builder, Tally};
 use super::cancelling::CancellingSource;
-use super::disk::{DiskCache, DiskCounters};
+use super::disk::{self, DiskCache, DiskCounters};
 use super::gate::{Finding, Findings, RoutingCheck};
+use super::turn::Turn;
+use crate::ahead::RowBytes;
 use crate::cache::{CacheCounters, ShardCache, ShardKey};
 use crate::data_spec::{DataSpec, Fingerprint};
 use crate::error::{MaterialiseError, SpecError};
+use crate::materialise::materialise_within;
 use crate::run::PublicSource;
 use crate::source::RecordSource;
 use crate::verify::{RoutingVerdict, verify_routing};
+
+mod ahead;
 
 /// A shard that takes this many bytes or less is made whatever the limit on memory is.
 const LEAST_SHARD: usize = 256 << 20;
@@ -93,6 +99,14 @@ pub struct ShardStore {
     fingerprint: Fingerprint,
     findings: Mutex<Findings>,
     builder: Mutex<Builder>,
+    /// What the builder had done when it was last used: for those who can't wait for it.
+    tally: Mutex<Tally>,
+    /// One pass over the source at a time.
+    turn: Turn,
+    /// The pass ahead that is being made.
+    ahead: Mutex<Option<PassAhead>>,
+    /// The folder of the shards on disk.
+    shelf: Option<PathBuf>,
     checks: Mutex<u64>,
 }
 
@@ -107,7 +121,8 @@ impl ShardStore {
         let schema = Arc::new(settings.spec.schema.clone());
         let folder = |name: &str| settings.data_dir.as_ref().map(|folder| folder.join(name));
         let findings = Findings::recall(folder("checks").as_deref(), &settings.run_key);
-        let disk = folder("shards").map(|folder| DiskCache::new(folder, settings.disk_bytes));
+        let shelf = folder("shards");
+        let disk = shelf.clone().map(|folder| DiskCache::new(folder, settings.disk_bytes));
         let builder = Builder::new(disk, &schema);
         Ok(Self {
             settings,
@@ -115,6 +130,10 @@ impl ShardStore {
             fingerprint,
             findings: Mutex::new(findings),
             builder: Mutex::new(builder),
+            tally: Mutex::default(),
+            turn: Turn::default(),
+            ahead: Mutex::default(),
+            shelf,
             checks: Mutex::new(0),
         })
     }
@@ -168,7 +187,18 @@ impl ShardStore {
         if let Some(table) = lock(&self.settings.memory).get(key) {
             return Ok(table);
         }
-        let mut builder = lock(&self.builder);
+        let soon: Vec<u32> = soon.iter().copied().filter(|soon| *soon < paths && *soon != path).collect();
+        if !self.is_made_ahead(path)
+            && let Some(table) = self.look_on_disk(path, &soon)
+        {
+            return Ok(table);
+        }
+        // A pass ahead that does not make this shard gives way to one that does.
+        let wait = || {
+            self.make_way(path);
+            !cancel.is_cancelled()
+        };
+        let Some(_turn) = self.turn.take(wait) else { return Err(ShardError::Cancelled) };
         // Another thread may have made it, or found the run to be wrong, while this one waited.
         if let Some(table) = lock(&self.settings.memory).peek(key) {
             return Ok(table);
@@ -177,19 +207,52 @@ impl ShardStore {
         if cancel.is_cancelled() {
             return Err(ShardError::Cancelled);
         }
-        // The old table goes before the new one takes memory, and what is wanted soon is not it.
-        let soon: Vec<u32> = soon.iter().copied().filter(|soon| *soon < paths && *soon != path).collect();
+        if self.is_on_disk(path)
+            && let Some(table) = self.look_on_disk(path, &soon)
         {
-            let mut memory = lock(&self.settings.memory);
-            memory.promote(&self.keys(&soon));
-            memory.make_room(0);
-        }
-        if let Some(table) = builder.read(&self.settings.spec, path, &self.schema) {
-            let table = Arc::new(table);
-            lock(&self.settings.memory).insert(key, Arc::clone(&table));
             return Ok(table);
         }
-        self.make(&mut builder, path, &soon, cancel)
+        self.make(path, &soon, cancel)
+    }
+
+    /// The shard of a path from disk; in memory, others go for it, those of `soon` last.
+    fn look_on_disk(&self, path: u32, soon: &[u32]) -> Option<Arc<Table>> {
+        let StoreSettings { spec, memory, .. } = &self.settings;
+        let key = self.key(path);
+        let (table, crowded) = self.with_builder(|builder| {
+            // It may have been read ahead meanwhile.
+            if let Some(table) = lock(memory).peek(key) {
+                return Some((table, false));
+            }
+            // The old table goes before the new one takes memory.
+            if builder.is_on_disk(spec, path) {
+                let mut memory = lock(memory);
+                memory.promote(&self.keys(soon));
+                memory.make_room(0);
+            }
+            let table = Arc::new(builder.read(spec, path, &self.schema)?);
+            let mut memory = lock(memory);
+            memory.insert(key, Arc::clone(&table));
+            Some((table, memory.peek(key).is_none()))
+        })?;
+        if crowded {
+            // What is in use goes before what is made ahead.
+            self.make_way(path);
+        }
+        Some(table)
+    }
+
+    fn is_on_disk(&self, path: u32) -> bool {
+        let shard = self.settings.spec.shards.get(path as usize);
+        shard.zip(self.shelf.as_ref()).is_some_and(|(shard, shelf)| disk::contains(shelf, shard))
+    }
+
+    /// Works with the builder, and takes down what it has done by then.
+    fn with_builder<T>(&self, work: impl FnOnce(&mut Builder) -> T) -> T {
+        let mut builder = lock(&self.builder);
+        let out = work(&mut builder);
+        *lock(&self.tally) = builder.tally();
+        out
     }
 
     fn key(&self, path: u32) -> ShardKey {
@@ -210,29 +273,18 @@ impl ShardStore {
         paths
     }
 
-    /// The paths whose shards are on disk, ascending. Waits while a shard is being made.
+    /// The paths whose shards are on disk, ascending. Never waits for a shard that is being made.
     #[must_use]
     pub fn on_disk(&self) -> Vec<u32> {
-        let builder = lock(&self.builder);
-        let Some(disk) = &builder.disk else { return Vec::new() };
-        (0..)
-            .zip(&self.settings.spec.shards)
-            .filter(|(_, shard)| disk.contains(shard))
-            .map(|(path, _)| path)
-            .collect()
+        (0..self.settings.spec.paths()).filter(|path| self.is_on_disk(*path)).collect()
     }
 
-    /// What happened so far. Waits while a shard is being made.
+    /// What happened so far. Never waits for a shard that is being made: what is under way is not counted yet.
     #[must_use]
     pub fn counters(&self) -> StoreCounters {
-        let builder = lock(&self.builder);
-        StoreCounters {
-            memory: lock(&self.settings.memory).counters(),
-            disk: builder.disk.as_ref().map(DiskCache::counters).unwrap_or_default(),
-            rebuilds: builder.rebuilds,
-            passes: builder.passes,
-            checks: *lock(&self.checks),
-        }
+        let Tally { disk, rebuilds, passes } = *lock(&self.tally);
+        let memory = lock(&self.settings.memory).counters();
+        StoreCounters { memory, disk, rebuilds, passes, checks: *lock(&self.checks) }
     }
 
     /// Lets nothing through that is known to be wrong, or that must be checked and is not.
@@ -280,49 +332,21 @@ impl ShardStore {
     }
 
     /// Makes a shard from the source, and those of `soon` that there is room for; all go to disk and into memory.
-    fn make(
-        &self,
-        builder: &mut Builder,
-        path: u32,
-        soon: &[u32],
-        cancel: &Cancel,
-    ) -> Result<Arc<Table>, ShardError> {
-        let StoreSettings { spec, description, source, memory, .. } = &self.settings;
+    fn make(&self, path: u32, soon: &[u32], cancel: &Cancel) -> Result<Arc<Table>, ShardError> {
+        let StoreSettings { spec, memory, .. } = &self.settings;
         let most = lock(memory).limits().bytes.max(LEAST_SHARD) as u64;
-        let stand_ins = source.stand_ins();
-        let mut paths = builder.choose(spec, path, soon, &self.keys(soon), &mut lock(memory));
-        let mut tables = builder.make(spec, description, source.as_ref(), &paths, most, cancel);
-        if matches!(tables, Err(MaterialiseError::TooLarge { .. })) && paths.len() > 1 {
-            // Their rows are larger than was guessed.
-            paths.truncate(1);
-            tables = builder.make(spec, description, source.as_ref(), &paths, most, cancel);
-        }
-        let tables = match tables {
-            Ok(tables) => tables,
-            Err(error @ MaterialiseError::TooLarge { .. }) => {
-                let reason = format!(
-                    "the shard of path {path}: {error}: raise --max-shard-memory if this machine has more"
-                );
-                return Err(ShardError::Failed { reason });
-            }
-            Err(MaterialiseError::Cancelled) => return Err(ShardError::Cancelled),
-            Err(error) if error.is_refusal() && source.stand_ins() > stand_ins => {
-                return Err(ShardError::Failed { reason: stood_in(&error.to_string()) });
-            }
-            Err(error) if error.is_refusal() => {
-                let mut findings = lock(&self.findings);
-                let reason = error.to_string();
-                self.keep(&mut findings, Finding::Refused(reason.clone()));
-                return Err(refused(&reason, &findings));
-            }
-            Err(error) => return Err(ShardError::Failed { reason: error.to_string() }),
-        };
-        if let Some(error) = builder.keep(spec, &paths, &tables) {
-            let text = format!("shards can't be kept on disk ({error}); training goes on without");
-            (self.settings.warn)(&text);
-        }
+        let (mut paths, room) = self.with_builder(|builder| {
+            let mut held = lock(memory);
+            // The old table goes before the new one takes memory, and what is wanted soon is not it.
+            held.promote(&self.keys(soon));
+            held.make_room(0);
+            let paths = builder.choose(spec, path, soon, &self.keys(soon), &mut held);
+            let room = Room::reserve(memory, &mut held, paths.len(), builder.bytes(spec, &paths));
+            (paths, room)
+        });
+        let tables = self.pass(&mut paths, most, cancel)?;
+        drop(room);
         let mut memory = lock(memory);
-        let tables: Vec<Arc<Table>> = tables.into_iter().map(Arc::new).collect();
         let mut room = memory.limits().bytes;
         let mut fit = Vec::new();
         for (key, table) in self.keys(&paths).into_iter().zip(&tables) {
@@ -340,6 +364,78 @@ impl ShardStore {
             memory.insert(key, Arc::clone(table));
         }
         tables.into_iter().next().ok_or(ShardError::NoSuchPath { path, paths: spec.paths() })
+    }
+
+    /// The tables of `paths` in one pass over the source, kept on disk; of the first alone where all are larger than was
+    /// guessed, and then `paths` is that one. Whoever calls has the turn.
+    fn pass(&self, paths: &mut Vec<u32>, most: u64, cancel: &Cancel) -> Result<Vec<Arc<Table>>, ShardError> {
+        let StoreSettings { spec, description, source, .. } = &self.settings;
+        let stand_ins = source.stand_ins();
+        let rows = |path: &u32| spec.shards.get(*path as usize).map_or(0, |shard| shard.rows);
+        let make = |paths: &[u32]| {
+            if paths.iter().any(|path| RowBytes::least(&spec.schema, rows(path)) > most) {
+                return Err(MaterialiseError::TooLarge { most });
+            }
+            materialise_within(spec, description, source.as_ref(), paths, most, cancel)
+        };
+        let mut tables = make(paths);
+        if matches!(tables, Err(MaterialiseError::TooLarge { .. })) && paths.len() > 1 {
+            paths.truncate(1);
+            tables = make(paths);
+        }
+        let path = paths.first().copied().unwrap_or_default();
+        let tables = tables.map_err(|error| self.fault(error, path, source.stand_ins() > stand_ins))?;
+        let trouble = self.with_builder(|builder| {
+            builder.note(&tables);
+            builder.keep(spec, paths, &tables)
+        });
+        if let Some(error) = trouble {
+            let text = format!("shards can't be kept on disk ({error}); training goes on without");
+            (self.settings.warn)(&text);
+        }
+        Ok(tables.into_iter().map(Arc::new).collect())
+    }
+
+    /// What it means that a pass for the shard of `path` did not give it. A refusal is remembered, unless a mirror stood in.
+    fn fault(&self, error: MaterialiseError, path: u32, stand_in: bool) -> ShardError {
+        match error {
+            MaterialiseError::TooLarge { .. } => ShardError::Failed {
+                reason: format!(
+                    "the shard of path {path}: {error}: raise --max-shard-memory if this machine has more"
+                ),
+            },
+            MaterialiseError::Cancelled => ShardError::Cancelled,
+            error if error.is_refusal() && stand_in => {
+                ShardError::Failed { reason: stood_in(&error.to_string()) }
+            }
+            error if error.is_refusal() => {
+                let mut findings = lock(&self.findings);
+                let reason = error.to_string();
+                self.keep(&mut findings, Finding::Refused(reason.clone()));
+                refused(&reason, &findings)
+            }
+            error => ShardError::Failed { reason: error.to_string() },
+        }
+    }
+}
+
+/// Room in memory that is kept for tables that are being made. Given back when it is dropped.
+struct Room<'a> {
+    memory: &'a Mutex<ShardCache>,
+    shards: usize,
+    bytes: usize,
+}
+
+impl<'a> Room<'a> {
+    fn reserve(memory: &'a Mutex<ShardCache>, held: &mut ShardCache, shards: usize, bytes: usize) -> Self {
+        held.reserve(shards, bytes);
+        Self { memory, shards, bytes }
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        lock(self.memory).release(self.shards, self.bytes);
     }
 }
 

@@ -27,6 +27,13 @@ test:
 run:
     cargo run --release -- run manifests/breast-cancer.toml
 
+# what takes longer than anybody waits for before a change
+long: long-chaos
+
+# real processes, longer: a minute of faults at random, the coordinator killed at 50 points, ..
+long-chaos:
+    OPENDIPACO_LONG=1 cargo test -p opendipaco --test chaos -- --nocapture
+
 bench:
     cargo bench --workspace
 

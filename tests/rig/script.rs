@@ -14,9 +14,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -26,8 +26,10 @@ use crate::rig::{Peer, Run, program, unit};
 
 /// Where the peers live.
 enum Ground {
-    /// All on this machine.
-    Loopback,
+    /// All on this machine, over TCP.
+    Tcp,
+    /// All on this machine, over QUIC.
+    Quic,
     /// Each in a network of its own, the coordinator in the first one.
     Apart(Namespaces),
 }
@@ -39,7 +41,8 @@ fn port() -> u16 {
     loop {
         let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = 20_000 + (number % 12_000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let at = ("127.0.0.1", port);
+        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
             return port;
         }
     }
@@ -68,15 +71,19 @@ pub struct Network {
     alone: Vec<u8>,
     ground: Ground,
     pub address: String,
-    /// Whose reports former coordinators stored.
+    /// The units that former coordinators stored.
     stored: BTreeSet<(u64, u64)>,
 }
 
 impl Network {
     /// Over loopback.
     pub fn start(run: Run) -> Self {
-        let port = port();
-        Self::on(Ground::Loopback, format!("/ip4/127.0.0.1/tcp/{port}"), run)
+        Self::on(Ground::Tcp, format!("/ip4/127.0.0.1/tcp/{}", port()), run)
+    }
+
+    /// Over loopback, with QUIC.
+    pub fn start_over_quic(run: Run) -> Self {
+        Self::on(Ground::Quic, format!("/ip4/127.0.0.1/udp/{}/quic-v1", port()), run)
     }
 
     /// Every peer in a network of its own, the coordinator in the first.
@@ -103,10 +110,10 @@ impl Network {
 
     fn launch(&self, name: &str, place: usize, args: &[String], environment: &[(String, String)]) -> Peer {
         let mut command = match &self.ground {
-            Ground::Loopback => program(),
+            Ground::Tcp | Ground::Quic => program(),
             Ground::Apart(namespaces) => {
-                let mut command: Command = namespaces.command(place, program().get_program());
-                command.env_remove("RUST_LOG");
+                let mut command = namespaces.command(place, program().get_program());
+                command.env_remove("RUST_LOG").stdin(Stdio::null());
                 command
             }
         };
@@ -133,15 +140,14 @@ impl Network {
         self.look_back(&peer);
     }
 
-    /// What former coordinators stored was not stored once more.
+    /// What former coordinators stored was there, and was not stored once more.
     fn look_back(&mut self, peer: &Peer) {
+        if let Some(first) = peer.seen("progress").first() {
+            let before = self.stored.len() as u64;
+            assert!(units_done(first).0 >= before, "reports were lost: {first}, and {before} were stored");
+        }
         for event in peer.seen("stored") {
             assert!(self.stored.insert(unit(event)), "stored before: {event}");
-        }
-        if let Some(first) = peer.seen("progress").first() {
-            let (done, before) = (first["units_done"].as_u64().unwrap(), self.stored.len() as u64);
-            let new = peer.seen("stored").len() as u64;
-            assert!(done >= before - new, "reports were lost: {first}, and {} were stored", before - new);
         }
     }
 
@@ -164,7 +170,7 @@ impl Network {
     }
 
     /// One more volunteer, by the coordinator's address and with this environment.
-    pub fn trigger_join_with_clock(&mut self, environment: &[(String, String)]) {
+    pub fn trigger_join_in(&mut self, environment: &[(String, String)]) {
         let address = self.address.clone();
         self.trigger_join_with(&address, environment);
     }
@@ -173,6 +179,14 @@ impl Network {
         self.volunteers.push(Seat::Away);
         self.ways.push(Way { bootstrap: address.to_owned(), environment: environment.to_vec() });
         self.trigger_back(self.volunteers.len() - 1);
+    }
+
+    /// Volunteers that come later, by the coordinator's address.
+    pub fn add_seats(&mut self, count: usize) {
+        for _ in 0..count {
+            self.volunteers.push(Seat::Away);
+            self.ways.push(Way { bootstrap: self.address.clone(), environment: Vec::new() });
+        }
     }
 
     /// From its next start on, a volunteer has this environment.
@@ -197,7 +211,8 @@ impl Network {
             }
             Seat::Away => {
                 let listen = match &self.ground {
-                    Ground::Loopback => "/ip4/127.0.0.1/tcp/0".to_owned(),
+                    Ground::Tcp => "/ip4/127.0.0.1/tcp/0".to_owned(),
+                    Ground::Quic => "/ip4/127.0.0.1/udp/0/quic-v1".to_owned(),
                     Ground::Apart(_) => format!("/ip4/{}/tcp/4001", Namespaces::address(i + 1)),
                 };
                 let Way { bootstrap, environment } = &self.ways[i];
@@ -275,7 +290,7 @@ impl Network {
     fn namespaces(&self) -> &Namespaces {
         match &self.ground {
             Ground::Apart(namespaces) => namespaces,
-            Ground::Loopback => panic!("on loopback nothing can be cut"),
+            Ground::Tcp | Ground::Quic => panic!("on loopback nothing can be cut"),
         }
     }
 

@@ -101,9 +101,9 @@ fn faults_at_random(chance: &mut Chance, layers: usize) -> (usize, Duration) {
 #[test]
 fn any_of_twelve_at_any_moment() {
     let mut chance = Chance::new();
-    let (mut faults, mut took) = faults_at_random(&mut chance, short_or(40, 400));
+    let (mut faults, mut took) = faults_at_random(&mut chance, short_or(40, 200));
     while is_long() && took < Duration::from_secs(60) {
-        let (more, longer) = faults_at_random(&mut chance, 400);
+        let (more, longer) = faults_at_random(&mut chance, 200);
         (faults, took) = (faults + more, took + longer);
     }
     println!("{faults} faults in {:.1} s", took.as_secs_f64());

@@ -7,6 +7,7 @@ mod exchange;
 mod known_run;
 mod listen;
 mod memory;
+mod own_counter;
 mod statements;
 
 pub(crate) use announcing::announce;

@@ -23,13 +23,20 @@ deny:
 test:
     cargo test --workspace
 
-# tests that have a longer version: 200 kills of a coordinator's store, every loss at every failing operation
-long:
-    OPENDIPACO_LONG=1 cargo test -p store -- --nocapture
-
 # a first look: the whole network on this machine
 run:
     cargo run --release -- run manifests/breast-cancer.toml
+
+# what takes longer than anybody waits for before a change
+long: long-store long-chaos
+
+# a coordinator's store, longer: 200 kills, every loss at every failing operation
+long-store:
+    OPENDIPACO_LONG=1 cargo test -p store -- --nocapture
+
+# real processes, longer: a minute of faults at random, the coordinator killed at 50 points, ..
+long-chaos:
+    OPENDIPACO_LONG=1 cargo test -p opendipaco --test chaos -- --nocapture
 
 bench:
     cargo bench --workspace

@@ -290,19 +290,3 @@ fn reports_that_wait_are_delivered_after_a_restart() {
     assert!(volunteer.seen("training").is_empty(), "everything had been trained already");
     assert!(units(&coordinator.seen("stored")).is_disjoint(&stored));
 }
-
-#[test]
-fn all_volunteers_are_killed_and_started_again() {
-    let run = long("all-killed");
-    let alone = run.trained_alone();
-    run.publish();
-    let (mut coordinator, address) = run.coordinator_with_source();
-    let mut volunteers: Vec<Peer> = (1..=3).map(|i| run.volunteer(i, &address, &[])).collect();
-    for volunteer in &mut volunteers {
-        volunteer.expect("training");
-        volunteer.expect("claim_heard");
-    }
-    volunteers.iter_mut().for_each(Peer::kill);
-    let mut volunteers: Vec<Peer> = (1..=3).map(|i| run.volunteer(i, &address, &[])).collect();
-    same_bytes(&run, &mut coordinator, &mut volunteers, &alone);
-}

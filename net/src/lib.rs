@@ -24,6 +24,7 @@
 //! **End**: [`Net::shutdown`], or dropping every handle.
 
 mod behaviour;
+mod closing;
 mod codec;
 mod command;
 mod config;

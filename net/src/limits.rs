@@ -91,6 +91,9 @@ pub const GOSSIP_DUPLICATE_TIME: Duration = Duration::from_secs(45);
 /// How long a listener may take to report its address.
 pub(crate) const LISTEN_TIME: Duration = Duration::from_secs(10);
 
+/// How long a connection that is being closed may take to send what still waits.
+pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(3);
+
 /// How long a shutdown waits for waiting gossip, and again for connections to close.
 pub(crate) const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
 

@@ -13,8 +13,9 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, dns, noise, quic, tcp, yamux};
 use tracing::warn;
 
+use crate::closing::ClosesInTime;
 use crate::error::NetError;
-use crate::limits::STREAMS_PER_CONNECTION_MAX;
+use crate::limits::{CLOSE_TIME, STREAMS_PER_CONNECTION_MAX};
 use crate::traffic::{Meter, MeteredMuxer};
 
 /// Bytes that may be under way on one QUIC stream without being read, and on one QUIC connection. Enough for
@@ -56,7 +57,8 @@ pub(crate) fn build(
     };
     let meter = Arc::clone(meter);
     let metered = named.map(move |(peer, muxer), _| {
-        (peer, StreamMuxerBox::new(MeteredMuxer::new(muxer, Arc::clone(&meter))))
+        let muxer = MeteredMuxer::new(muxer, Arc::clone(&meter));
+        (peer, StreamMuxerBox::new(ClosesInTime::new(muxer, CLOSE_TIME)))
     });
     Ok(TransportTimeout::new(metered, dial_timeout).boxed())
 }

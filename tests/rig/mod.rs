@@ -157,7 +157,13 @@ impl Peer {
     /// Starts the program with `--json`.
     pub fn start(name: &str, folder: &Path, args: &[String]) -> Self {
         let mut command = program();
-        command.args(args).current_dir(folder).env("XDG_DATA_HOME", folder.join("home"));
+        command.args(args);
+        Self::launch(name, folder, command)
+    }
+
+    /// Starts a command that becomes the program with `--json`.
+    pub fn launch(name: &str, folder: &Path, mut command: Command) -> Self {
+        command.current_dir(folder).env("XDG_DATA_HOME", folder.join("home"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = sync_channel(100_000);
         let stdout = child.stdout.take().unwrap();
@@ -249,9 +255,20 @@ impl Peer {
         self.signal("-STOP");
     }
 
-    fn signal(&self, signal: &str) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success(), "{} can't be sent {signal}", self.name);
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Takes what it has said until now, without waiting.
+    pub fn catch_up(&mut self) {
+        self.seen.extend(self.lines.try_iter());
     }
 
     /// Takes all that the process still had to say, without caring how it ended: for one that was killed.
@@ -322,23 +339,22 @@ impl Run {
 
     /// Starts the coordinator and waits until it listens. Its port is the system's choice, the same after a restart.
     pub fn coordinator(&self, more: &[&str]) -> (Peer, String) {
-        let mut args = self.strings(&[
-            "coordinate",
-            &format!("{}.manifest", self.name),
-            "--key",
-            "operator.pem",
-            "--data-dir",
-            "coordinator",
-            "--json",
-            "--no-mdns",
-            "--listen",
-            "/ip4/127.0.0.1/tcp/0",
-        ]);
-        args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
-        args.extend(more.iter().map(|s| (*s).to_owned()));
+        let args = self.coordinator_args(more);
         let mut peer = Peer::start("coordinator", self.folder.path(), &args);
         let address = peer.expect("listening")["address"].as_str().unwrap().to_owned();
         (peer, address)
+    }
+
+    /// What a coordinator is started with.
+    pub fn coordinator_args(&self, more: &[&str]) -> Vec<String> {
+        let manifest = format!("{}.manifest", self.name);
+        let mut args = strings(&["coordinate", &manifest, "--key", "operator.pem", "--json", "--no-mdns"]);
+        args.extend(strings(&["--data-dir", "coordinator", "--lease-ms", &self.lease_ms.to_string()]));
+        if !more.contains(&"--listen") {
+            args.extend(strings(&["--listen", "/ip4/127.0.0.1/tcp/0"]));
+        }
+        args.extend(strings(more));
+        args
     }
 
     /// Starts a coordinator that has its source.
@@ -349,36 +365,34 @@ impl Run {
     /// Starts volunteer number `i` with this bootstrap address, and with the run's source unless it is given another, or none by
     /// the word `--source-is-the-manifests`, which is ours.
     pub fn volunteer(&self, i: usize, bootstrap: &str, more: &[&str]) -> Peer {
+        Peer::start(&format!("volunteer {i}"), self.folder.path(), &self.volunteer_args(i, bootstrap, more))
+    }
+
+    /// What volunteer number `i` is started with.
+    pub fn volunteer_args(&self, i: usize, bootstrap: &str, more: &[&str]) -> Vec<String> {
         let of_manifest = more.contains(&"--source-is-the-manifests");
-        let mut args = self.strings(&[
-            "join",
-            "--bootstrap",
-            bootstrap,
-            "--json",
-            "--no-mdns",
-            "--yes",
-            "--threads",
-            "1",
-            "--listen",
-            "/ip4/127.0.0.1/tcp/0",
-        ]);
-        args.extend(["--lease-ms".to_owned(), self.lease_ms.to_string()]);
+        let mut args = strings(&["join", "--bootstrap", bootstrap, "--json", "--no-mdns", "--yes"]);
+        args.extend(strings(&["--threads", "1", "--lease-ms", &self.lease_ms.to_string()]));
+        if !more.contains(&"--listen") {
+            args.extend(strings(&["--listen", "/ip4/127.0.0.1/tcp/0"]));
+        }
         if !more.contains(&"--data-dir") {
-            args.extend(self.strings(&["--data-dir", &format!("volunteer-{i}")]));
+            args.extend(strings(&["--data-dir", &format!("volunteer-{i}")]));
         }
         if !more.contains(&"--source") && !of_manifest {
-            args.extend(self.strings(&["--source", "data.csv"]));
+            args.extend(strings(&["--source", "data.csv"]));
         }
         args.extend(more.iter().filter(|s| **s != "--source-is-the-manifests").map(|s| (*s).to_owned()));
-        Peer::start(&format!("volunteer {i}"), self.folder.path(), &args)
+        args
     }
 
     /// The model the coordinator wrote.
     pub fn model(&self, written: &Value) -> Vec<u8> {
         fs::read(self.folder.path().join(written["path"].as_str().unwrap())).unwrap()
     }
+}
 
-    fn strings(&self, args: &[&str]) -> Vec<String> {
-        args.iter().map(|s| (*s).to_owned()).collect()
-    }
+/// Arguments, owned.
+pub fn strings(args: &[&str]) -> Vec<String> {
+    args.iter().map(|s| (*s).to_owned()).collect()
 }

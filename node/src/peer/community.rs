@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use super::book::NEIGHBOURS_MAX;
 use super::exchange::Turn;
 use super::known_run::KnownRun;
+use super::own_counter::OwnCounter;
 use crate::clock::{Clock, unix_millis};
 
 /// Answers of others that wait to be looked at. Asking tasks wait when it is full; there are few of them per connection.
@@ -108,6 +109,7 @@ pub(crate) struct Community {
     /// at the circle. `None`: hello, else for that run's manifest.
     unanswered: BTreeSet<(PeerKey, Option<RunId>)>,
     own_record: Option<Signed<PeerRecord>>,
+    own_counter: OwnCounter,
     next_address: u64,
     next_circle: u64,
 }
@@ -133,6 +135,7 @@ impl Community {
             connected: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             own_record: None,
+            own_counter: OwnCounter::default(),
             next_address: 0,
             next_circle: 0,
         };
@@ -255,16 +258,23 @@ impl Community {
 
     /// Takes peers' signed addresses, as they were kept on disk.
     pub(crate) fn learn_addresses<'b>(&mut self, run: RunId, records: impl Iterator<Item = &'b [u8]>) {
-        let me = self.identity.key();
-        if let Some(known) = self.runs.get_mut(&run) {
-            for bytes in records {
-                if let Ok(record) = Signed::<PeerRecord>::open(bytes, None)
-                    && record.signer() != me
-                {
-                    known.book.learn(record);
-                }
+        for bytes in records {
+            if let Ok(record) = Signed::<PeerRecord>::open(bytes, None) {
+                self.learn_address(run, record);
             }
         }
+    }
+
+    /// Takes a peer's signed addresses; whether they are news. An own word of another time, which others would prefer to what
+    /// this peer says now, is answered with a newer one at the next tick.
+    fn learn_address(&mut self, run: RunId, record: Signed<PeerRecord>) -> bool {
+        if record.signer() == self.identity.key() {
+            if self.own_counter.heard(record.value().counter) {
+                self.next_address = 0;
+            }
+            return false;
+        }
+        self.runs.get_mut(&run).is_some_and(|known| known.book.learn(record))
     }
 
     async fn on_event(&mut self, event: NetEvent) -> Vec<Heard> {
@@ -312,9 +322,7 @@ impl Community {
                 Vec::new()
             }
             Ok(GossipRecord::Peer(record)) => {
-                let me = self.identity.key();
-                let known = self.runs.get_mut(&run);
-                let news = record.signer() != me && known.is_some_and(|known| known.book.learn(record));
+                let news = self.learn_address(run, record);
                 self.verdict(Some(ticket), if news { Verdict::Accept } else { Verdict::Ignore }).await;
                 Vec::new()
             }
@@ -581,7 +589,7 @@ impl Community {
             .filter_map(|address| address.to_string().parse().ok())
             .take(ADDRESSES_MAX)
             .collect();
-        let record = PeerRecord { addresses, counter: unix_millis() };
+        let record = PeerRecord { addresses, counter: self.own_counter.next(unix_millis()) };
         match Signed::sign(&self.identity, RunId::NONE, record) {
             Ok(record) => self.own_record = Some(record),
             Err(error) => tracing::warn!("this peer's addresses could not be signed: {error}"),

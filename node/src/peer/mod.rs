@@ -8,6 +8,7 @@ mod exchange;
 mod known_run;
 mod listen;
 mod memory;
+mod own_counter;
 mod statements;
 mod watch;
 

@@ -253,8 +253,7 @@ fn a_volunteer_that_is_asked_to_end_gives_its_unit_back() {
     // By now it knows who holds the unit.
     second.expect_where("claim_heard", |event| event["peer"] == first_key.as_str());
     first.terminate();
-    first.succeed();
-    assert_eq!(first.seen("left").len(), 1);
+    first.left();
     if !units(&first.seen("trained")).contains(&held) {
         second.expect_where("training", |event| unit(event) == held);
     }
@@ -280,7 +279,7 @@ fn reports_that_wait_are_delivered_after_a_restart() {
         volunteer.expect("trained");
     }
     volunteer.terminate();
-    volunteer.succeed();
+    volunteer.left();
     let (mut coordinator, address) = run.coordinator_with_source();
     let mut volunteer = run.volunteer(1, &address, &[]);
     let written = coordinator.expect("model_written");

@@ -98,7 +98,7 @@ fn a_key_is_one_volunteers() {
     let outboxes = names(&run_folder(&run.path("volunteer-1")));
     assert!(outboxes.contains("outbox") && !outboxes.iter().any(|name| name.starts_with("outbox-")));
     first.terminate();
-    first.succeed();
+    first.left();
     // The lock is the process's: nothing is in the way of the next one.
     let mut next = run.volunteer(1, &address, &["--key", "volunteer-1/volunteer.pem"]);
     next.expect("training");

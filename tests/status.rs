@@ -86,7 +86,7 @@ fn a_run_is_seen_while_it_goes_and_when_it_is_over() {
         assert!(standing[field].is_number(), "{field}: {standing}");
     }
     volunteer.terminate();
-    volunteer.succeed();
+    volunteer.left();
 
     // The volunteer's folder remembers whom it met.
     let remembered = ["status", "--no-mdns", "--data-dir", "volunteer-1", "--json"];

@@ -250,6 +250,14 @@ impl Peer {
         self.signal("-TERM");
     }
 
+    /// Waits for the end of a volunteer that was asked to leave: in peace, or cut short after its second, which on a machine
+    /// that is too busy may come first.
+    pub fn left(&mut self) {
+        let (code, errors) = self.wait();
+        let cut_short = code == Some(1) && errors.contains("without having said goodbye");
+        assert!(code == Some(0) || cut_short, "{} ended with {code:?}: {errors}", self.name);
+    }
+
     /// SIGSTOP: it stands still from now on.
     pub fn pause(&self) {
         self.signal("-STOP");

@@ -269,7 +269,7 @@ impl Network {
     /// One that was asked to leave is gone.
     pub fn expect_left(&mut self, i: usize) {
         let mut peer = self.take(i);
-        peer.succeed();
+        peer.left();
         assert_no_report_asked_for_again(&peer);
     }
 

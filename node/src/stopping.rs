@@ -1,5 +1,6 @@
 //! Being asked to stop: Ctrl-C, or SIGTERM.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -72,19 +73,27 @@ impl Stop {
                 let _inside = runtime.enter();
                 Signals::new()
             };
-            std::thread::spawn(move || {
+            let watching = std::thread::Builder::new().name("signals".into()).spawn(move || {
                 runtime.block_on(async move {
                     signals.next().await;
                     told.send_replace(true);
                     tokio::select! {
                         () = signals.next() => std::process::exit(130),
                         () = tokio::time::sleep(within) => {
-                            eprintln!("opendipaco: stopped without having said goodbye; what was held is free when its lease ends");
+                            // On a thread of its own: nobody may be there to read it, and the program has to end all the same.
+                            let _ = std::thread::Builder::new().spawn(|| {
+                                let text = "opendipaco: stopped without having said goodbye; what was held is free when its lease ends";
+                                let _ = writeln!(std::io::stderr().lock(), "{text}");
+                            });
+                            tokio::time::sleep(Duration::from_millis(20)).await;
                             std::process::exit(1);
                         }
                     }
                 });
             });
+            if let Err(error) = watching {
+                tracing::warn!("signals can't be watched, so they end the program at once: {error}");
+            }
         }
         Self(asked)
     }

@@ -62,8 +62,8 @@ pub struct Records {
 
 /// What a peer has: 4 bytes a range, from the range's sum and a salt of the asker's, in order.
 ///
-/// The salt is another one every time, so that sets that differ can seem equal by chance once, but not again, and not
-/// because somebody made them so.
+/// The salt is another one every time, so that sets that differ can seem equal by chance once, but not again. Somebody with
+/// very many statements in one range could make sums equal that are not of the same set; all it hides is what gossip brings too.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prints {

@@ -19,7 +19,7 @@ use crate::windows::{Recent, Ring, WINDOW, WINDOWS, Windows};
 pub const PACE_PEERS: usize = 4096;
 
 /// Claims of one peer that wait for its finished; of more, the oldest are forgotten.
-const CLAIMS: usize = 8;
+const CLAIMS: usize = 16;
 
 /// Units over which a peer's time for one is smoothed.
 const STEADY: u8 = 8;

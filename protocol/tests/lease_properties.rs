@@ -102,13 +102,14 @@ fn pull(from: &LeaseRecords, to: &mut LeaseRecords) {
     let mut ask = Some(to.ask([1; 32]));
     while let Some(asked) = ask {
         let told = from.tell(&asked);
+        let mut news = false;
         if let Told::Records(records) = &told {
             for record in &records.records {
                 let known = from.statements().find(|s| s.bytes()[..] == *record.as_slice()).unwrap();
-                to.merge(known);
+                news |= matches!(to.merge(known), Outcome::Applied(_));
             }
         }
-        ask = to.next_ask(&asked, &told, [2; 32]);
+        ask = to.next_ask(&asked, &told, news, [2; 32]);
     }
 }
 

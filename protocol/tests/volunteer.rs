@@ -21,6 +21,7 @@ const ME: u8 = 7;
 const COORDINATOR: u8 = 1;
 
 /// A volunteer in a run of two paths with two layers. What it says comes back to it at once.
+#[derive(Clone)]
 struct Rig {
     volunteer: Volunteer,
     now: Moment,
@@ -504,12 +505,16 @@ fn short_units_are_claimed_ahead_and_trained_in_turn() {
         rig.trigger_trained(unit);
     }
     // Near the end the others get their share.
+    let mut shares = Vec::new();
     while rig.volunteer.training().count() > 0 {
         let unit = rig.expect_train();
         rig.trigger_trained(unit);
-        let open = rig.volunteer.table().progress().open;
-        assert!(rig.volunteer.held() <= 1 + open.max(5), "{} held, {open} open", rig.volunteer.held());
+        let (open, held) = (rig.volunteer.table().progress().open, rig.volunteer.held().saturating_sub(1));
+        shares.push((open, held));
     }
+    // What is held was taken when twice as much was open: so near the end it gets less, and nothing at last.
+    assert!(shares.iter().all(|(open, held)| *held <= 5 && (*held < 5 || *open + 5 >= 10)), "{shares:?}");
+    assert_eq!(shares.last(), Some(&(0, 0)));
     assert_eq!(rig.volunteer.table().progress().open, 0);
 }
 
@@ -583,14 +588,32 @@ fn near_the_end_a_slow_volunteer_leaves_units_to_faster_ones_for_a_while() {
         rig.trigger_says(signer, Says::Finished(Finished { unit: *unit, counter, generation: 0 }));
     }
     let open = rig.volunteer.table().progress().open;
-    assert!((1..=3).contains(&open), "{open}");
-    rig.now = rig.now.after(Duration::from_secs(15));
+    assert!((2..=3).contains(&open), "{open}");
+    let left: Vec<Unit> = {
+        let table = rig.volunteer.table();
+        table.view().open().iter().map(|index| table.units().unit(index)).collect()
+    };
+    let mut alone = rig.clone();
+    // One of the others is at work, and will soon be free again.
+    rig.trigger_says(20, Says::Claim(Claim { unit: left[0], epoch: 0, counter: 1_000 }));
     rig.effects.clear();
-    rig.trigger_says(20, Says::Heartbeat(Heartbeat { counter: 1_000 }));
     rig.trigger_trained(mine);
-    rig.trigger_wait(Duration::from_secs(5));
+    rig.trigger_wait(Duration::from_secs(2));
     rig.expect_no(|effect| matches!(effect, Effect::Train { .. }));
-    // Nobody took them: better late than never.
-    rig.trigger_wait(Duration::from_secs(40));
+    // Nobody took the rest: better late than never.
+    rig.trigger_wait(Duration::from_secs(16));
     rig.expect_train();
+    // With nobody at work there is nobody to leave them to.
+    alone.trigger_trained(mine);
+    alone.expect_train();
+}
+
+#[test]
+fn a_unit_that_was_slept_through_is_no_measure() {
+    let mut rig = paced(Duration::from_secs(30));
+    let unit = rig.expect_train();
+    rig.now = rig.now.after(Duration::from_secs(8 * 3_600));
+    rig.trigger(Event::Awake);
+    rig.trigger_trained(unit);
+    assert_eq!(rig.volunteer.pace(), Some(Duration::from_secs(30)));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::coordinator::Coordinator;
-use protocol::lease::{LeaseTable, Moment};
+use protocol::lease::LeaseTable;
 use protocol::volunteer::Volunteer;
 use protocol::{ContentHash, Identity, PeerKey, Unit};
 
@@ -90,11 +90,6 @@ impl Machine {
     /// Whether it takes part now.
     pub(crate) fn is_up(&self) -> bool {
         !self.asleep && !matches!(self.mind, Mind::Gone)
-    }
-
-    /// Its monotonic clock, which stands still while it sleeps.
-    pub(crate) fn moment(&self, now: u64) -> Moment {
-        Moment(now.saturating_sub(self.slept_ms))
     }
 
     pub(crate) fn table(&self) -> Option<&LeaseTable> {

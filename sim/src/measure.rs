@@ -34,7 +34,9 @@ pub struct Measure {
     pub exchanges: (u64, u64),
     /// Statements that reached a peer.
     pub delivered: u64,
-    /// Of these, the ones that it had already.
+    /// Of these, the ones that its table took up.
+    pub applied: u64,
+    /// And the ones that it had already.
     pub known: u64,
 }
 

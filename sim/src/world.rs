@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use protocol::coordinator::{Coordinator, CoordinatorEffect, CoordinatorSettings, CoordinatorStart};
-use protocol::lease::{LeaseTimes, Says, Statement, Units};
+use protocol::lease::{LeaseTimes, Moment, Says, Statement, Units};
 use protocol::volunteer::{OfferAnswer, OutboxItem, Volunteer, VolunteerSettings, VolunteerStart};
 use protocol::{ContentHash, Delegation, Identity, PeerKey, RunId, Unit};
 
@@ -285,7 +285,7 @@ impl World {
                 .collect(),
             settings: VolunteerSettings { lease: self.lease(), ..VolunteerSettings::default() },
         };
-        Some(Mind::Volunteer(Box::new(Volunteer::new(machine.moment(self.now), start))))
+        Some(Mind::Volunteer(Box::new(Volunteer::new(Moment(self.now), start))))
     }
 
     fn lease(&self) -> LeaseTimes {
@@ -307,7 +307,7 @@ impl World {
                 ..CoordinatorSettings::default()
             },
         };
-        let coordinator = Coordinator::new(machine.moment(self.now), start, effects).ok()?;
+        let coordinator = Coordinator::new(Moment(self.now), start, effects).ok()?;
         Some(Mind::Coordinator(Box::new(coordinator)))
     }
 }

@@ -196,10 +196,11 @@ impl Office {
             Heard::Exchanged { peer, turn, told: answer } => {
                 let run = turn.request.run;
                 if let Some(desk) = desks.get_mut(&run) {
+                    let mut news = false;
                     for statement in told(run, &answer) {
-                        desk.hear(&statement, Way::Told, around).await?;
+                        news |= desk.hear(&statement, Way::Told, around).await? == Verdict::Accept;
                     }
-                    if let Some(turn) = turn.next(desk.machine().table().records(), &answer) {
+                    if let Some(turn) = turn.next(desk.machine().table().records(), &answer, news) {
                         community.exchange(peer, turn);
                     }
                 }

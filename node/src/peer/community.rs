@@ -11,7 +11,7 @@ use std::time::Duration;
 use net::{GossipId, Multiaddr, Net, NetEvent, Reply, Stream, Verdict};
 use protocol::{
     Address, Answer, Delegation, ExchangeRequest, GossipRecord, Hello, HelloRun, Identity, Manifest, Offer,
-    PeerKey, PeerRecord, RecordBytes, Records, Request, RunId, Signed, Told, topic,
+    PeerKey, PeerRecord, RecordBytes, Request, RunId, Signed, Told, topic,
 };
 use tokio::sync::mpsc;
 
@@ -56,8 +56,7 @@ pub(crate) enum Heard {
     Gone(PeerKey),
     /// A record of a run, verified; by gossip it wants a verdict.
     Record { run: RunId, record: GossipRecord, ticket: Option<Ticket> },
-    /// A neighbour's answer in an exchange of records, of which each is still to be opened. A question that was lost is
-    /// answered with no records.
+    /// A neighbour's answer in an exchange of records, of which each is still to be opened.
     Exchanged { peer: PeerKey, turn: Turn, told: Told },
     /// A neighbour wants to know what it lacks.
     ExchangeAsked { request: ExchangeRequest, reply: Reply },
@@ -391,10 +390,13 @@ impl Community {
                 vec![Heard::Exchanged { peer, turn, told }]
             }
             (Question::Exchange(turn), answer) => {
-                if let Err(reason) = answer {
-                    tracing::debug!("{} did not answer: {reason}", peer.short());
+                // It is over, and not well: whoever waits for a table waits for another one.
+                let run = turn.request.run.short();
+                match answer {
+                    Err(reason) => tracing::debug!("run {run}: {} did not answer: {reason}", peer.short()),
+                    Ok(_) => tracing::debug!("run {run}: {} has no table of it", peer.short()),
                 }
-                vec![Heard::Exchanged { peer, turn, told: Told::Records(Records::default()) }]
+                Vec::new()
             }
             (Question::Dial, Err(reason)) => {
                 tracing::debug!("{} can't be reached: {reason}", peer.short());

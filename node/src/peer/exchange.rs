@@ -19,10 +19,10 @@ impl Turn {
         Self { request: ExchangeRequest { run, ask: records.ask(salt()) }, count: 0 }
     }
 
-    /// The next one, when the answer was taken up; `None`: the exchange is through.
-    pub(crate) fn next(&self, records: &LeaseRecords, told: &Told) -> Option<Self> {
+    /// The next one, when the answer was taken up, and had news; `None`: the exchange is through.
+    pub(crate) fn next(&self, records: &LeaseRecords, told: &Told, news: bool) -> Option<Self> {
         let count = self.count.checked_add(1).filter(|count| *count < TURNS_MAX)?;
-        let ask: Ask = records.next_ask(&self.request.ask, told, salt())?;
+        let ask: Ask = records.next_ask(&self.request.ask, told, news, salt())?;
         Some(Self { request: ExchangeRequest { run: self.request.run, ask }, count })
     }
 }
@@ -49,11 +49,11 @@ mod tests {
         let records = LeaseRecords::new(units, PeerKey::from_bytes([1; 32]));
         let told = |next| Told::Records(Records { records: Vec::new(), next });
         let mut turn = Turn::first(RunId::from_bytes([1; 32]), &records);
-        assert!(turn.next(&records, &told(None)).is_none());
-        assert!(turn.next(&records, &told(Some(0))).is_none(), "the same page again");
-        turn = turn.next(&records, &told(Some(5))).unwrap();
+        assert!(turn.next(&records, &told(None), true).is_none());
+        assert!(turn.next(&records, &told(Some(0)), true).is_none(), "the same page again");
+        turn = turn.next(&records, &told(Some(5)), true).unwrap();
         assert_eq!(turn.request.ask, Ask::From(5));
         turn.count = TURNS_MAX - 1;
-        assert!(turn.next(&records, &told(Some(6))).is_none());
+        assert!(turn.next(&records, &told(Some(6)), true).is_none());
     }
 }

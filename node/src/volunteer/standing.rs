@@ -190,7 +190,7 @@ impl Teller {
         Standing {
             units_done: counts.done.into(),
             units: counts.total(),
-            held: machine.training().count() as u64,
+            held: machine.held() as u64,
             finished: machine.unreceipted() as u64,
             rate: self.mine.recent(now).rate().map(an_hour),
             run_rate: run_rate.map(an_hour),

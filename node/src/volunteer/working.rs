@@ -253,10 +253,11 @@ impl Worker<'_> {
                 self.community.verdict(ticket, verdict).await;
             }
             Heard::Exchanged { peer, turn, told: answer } if turn.request.run == run => {
+                let mut news = false;
                 for statement in told(run, &answer) {
-                    self.hear(&statement, Way::Told).await?;
+                    news |= self.hear(&statement, Way::Told).await? == Verdict::Accept;
                 }
-                match turn.next(self.machine.table().records(), &answer) {
+                match turn.next(self.machine.table().records(), &answer, news) {
                     Some(turn) => self.community.exchange(peer, turn),
                     None => self.handle(VolunteerEvent::Synced(peer)).await?,
                 }
@@ -426,7 +427,7 @@ impl Worker<'_> {
     /// Gives back what is held, remembers the neighbours, says goodbye.
     async fn leave(mut self, end: End, folder: &std::path::Path) -> Result<()> {
         let stopped = end == End::Stopped;
-        let given_back = if stopped { self.machine.training().count() as u64 } else { 0 };
+        let given_back = if stopped { self.machine.held() as u64 } else { 0 };
         if stopped {
             self.handle(VolunteerEvent::Leave).await?;
         }

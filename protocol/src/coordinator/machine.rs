@@ -278,8 +278,7 @@ impl Coordinator {
         if self.receptions.contains(index, content)
             || self.receptions.len() >= self.settings.receptions
             || self.receptions.from(&from) >= self.settings.receptions_per_peer
-            || (self.receptions.len() > 0
-                && self.receptions.bytes().saturating_add(length) > self.settings.reception_bytes)
+            || self.is_too_much(&from, length)
         {
             return HeaderAnswer::Busy(BUSY_SECONDS);
         }
@@ -299,6 +298,14 @@ impl Coordinator {
         }
         self.receptions.begin(now, index, content, from, length);
         HeaderAnswer::Send
+    }
+
+    /// Whether so many bytes more are too many at once: in all, or, beside what it sends already, from one peer, who must not
+    /// take up what others need. One report alone may have any size.
+    fn is_too_much(&self, from: &PeerKey, length: u64) -> bool {
+        let most = self.settings.reception_bytes;
+        let over = |others: u64, most: u64| others > 0 && others.saturating_add(length) > most;
+        over(self.receptions.bytes(), most) || over(self.receptions.bytes_from(from), most / 4)
     }
 
     fn checked(

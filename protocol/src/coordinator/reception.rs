@@ -36,6 +36,12 @@ impl Receptions {
         self.0.values().filter(|reception| reception.from == *peer).count()
     }
 
+    /// The bytes that one peer announces.
+    pub(super) fn bytes_from(&self, peer: &PeerKey) -> u64 {
+        let its = self.0.values().filter(|reception| reception.from == *peer);
+        its.map(|reception| reception.bytes).fold(0, u64::saturating_add)
+    }
+
     pub(super) fn of(&self, unit: UnitIndex) -> usize {
         self.0.keys().filter(|(of, _)| *of == unit).count()
     }

@@ -436,6 +436,16 @@ impl LeaseRecords {
         u32::try_from(BEFORE_UNITS + self.slots.len()).unwrap_or(u32::MAX)
     }
 
+    /// The first place that has statements of a range.
+    pub(super) fn first_place(&self, range: usize) -> u32 {
+        let place = match self.ranges.content(range) {
+            Content::Run => 0,
+            Content::Heartbeats(bits) => 1 + (usize::from(bits) << 4),
+            Content::Units(units) => BEFORE_UNITS + units.start,
+        };
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
     /// The statements at a place. Place 0 has the delegations and the word that the run is complete, then come 256 places
     /// of heartbeats by the first byte of the signer's key, then the units.
     pub(super) fn at_place(&self, place: u32) -> Box<dyn Iterator<Item = &Arc<Statement>> + '_> {

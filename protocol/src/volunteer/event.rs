@@ -18,7 +18,8 @@ pub enum VolunteerEvent {
     PeerSeen(PeerKey),
     /// It no longer is.
     PeerGone(PeerKey),
-    /// An exchange that was asked for with [`VolunteerEffect::SyncWith`] is through, well or not.
+    /// An exchange that was asked for with [`VolunteerEffect::SyncWith`] is through: this peer's table is taken up. Nothing is said
+    /// of one that failed.
     Synced(PeerKey),
     /// The shards that are in memory now.
     ShardsInMemory(BTreeSet<u32>),

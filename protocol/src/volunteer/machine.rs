@@ -93,7 +93,7 @@ pub struct Volunteer {
     woke: Option<Moment>,
     jobs: BTreeMap<UnitIndex, Job>,
     turns: u64,
-    /// Since when nothing is trained here, while that is so.
+    /// When the last training ended, or was given up.
     free_since: Moment,
     /// What a unit takes here, measured.
     pace: Option<Duration>,
@@ -197,7 +197,7 @@ impl Volunteer {
                 self.delegated(now, effects);
                 self.work(now, effects);
             }
-            Outcome::Applied(Change::Complete) => self.complete(effects),
+            Outcome::Applied(Change::Complete) => self.complete(now, effects),
             _ => {}
         }
         outcome
@@ -366,14 +366,14 @@ impl Volunteer {
         }
     }
 
-    fn complete(&mut self, effects: &mut Effects) {
+    fn complete(&mut self, now: Moment, effects: &mut Effects) {
         let Some(model) = self.table.records().complete() else { return };
         if self.phase == Phase::Complete {
             return;
         }
         self.phase = Phase::Complete;
         while let Some(unit) = self.jobs.first_key_value().map(|(unit, _)| *unit) {
-            self.drop_job(unit, effects);
+            self.drop_job(now, unit, effects);
         }
         for (unit, content) in self.outbox.take_all() {
             effects.push(VolunteerEffect::Forget { unit: self.table.units().unit(unit), content });
@@ -391,6 +391,8 @@ impl Volunteer {
     ) {
         let Some(index) = self.table.units().index(&unit) else { return };
         let began = self.jobs.remove(&index).and_then(|job| job.began);
+        // What was slept is no measure.
+        let began = began.filter(|began| self.woke.is_none_or(|woke| *began > woke));
         self.free_since = now;
         self.pace = began.map(|began| paced(self.pace, now.since(began))).or(self.pace);
         self.failures.remove(&unit.path);
@@ -423,6 +425,7 @@ impl Volunteer {
     fn training_failed(&mut self, now: Moment, unit: Unit, why: String, effects: &mut Effects) {
         let Some(index) = self.table.units().index(&unit) else { return };
         let Some(job) = self.jobs.remove(&index) else { return };
+        self.free_since = now;
         if let Some(epoch) = job.epoch {
             self.release(now, index, epoch, effects);
         }
@@ -435,7 +438,7 @@ impl Volunteer {
         let same = held.filter(|(of, _)| self.table.units().unit(**of).path == unit.path);
         let same: Vec<_> = same.map(|(of, job)| (*of, job.epoch)).collect();
         for (of, epoch) in same {
-            self.drop_job(of, effects);
+            self.drop_job(now, of, effects);
             if let Some(epoch) = epoch {
                 self.release(now, of, epoch, effects);
             }
@@ -508,7 +511,7 @@ impl Volunteer {
             self.phase = Phase::Leaving;
         }
         while let Some(unit) = self.jobs.first_key_value().map(|(unit, _)| *unit) {
-            let epoch = self.drop_job(unit, effects).and_then(|job| job.epoch);
+            let epoch = self.drop_job(now, unit, effects).and_then(|job| job.epoch);
             if let Some(epoch) = epoch {
                 self.release(now, unit, epoch, effects);
             }
@@ -521,7 +524,7 @@ impl Volunteer {
         let name = self.table.units().unit(unit);
         let state = self.table.view().state(unit);
         if let UnitState::Done { .. } = state {
-            self.drop_job(unit, effects);
+            self.drop_job(now, unit, effects);
             effects.push(VolunteerEffect::Note(VolunteerNote::NoLongerNeeded { unit: name }));
             return;
         }
@@ -534,7 +537,7 @@ impl Volunteer {
         if !lost || (late && !doubted) {
             return;
         }
-        self.drop_job(unit, effects);
+        self.drop_job(now, unit, effects);
         effects.push(VolunteerEffect::Note(VolunteerNote::Yielded { unit: name }));
         if let Some(epoch) = job.epoch {
             self.release(now, unit, epoch, effects);
@@ -542,9 +545,10 @@ impl Volunteer {
     }
 
     /// Lets go of a unit, and of its training if that has begun.
-    fn drop_job(&mut self, unit: UnitIndex, effects: &mut Effects) -> Option<Job> {
+    fn drop_job(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) -> Option<Job> {
         let job = self.jobs.remove(&unit)?;
         if job.began.is_some() {
+            self.free_since = now;
             effects.push(VolunteerEffect::Abandon { unit: self.table.units().unit(unit) });
         }
         Some(job)
@@ -621,6 +625,9 @@ impl Volunteer {
     }
 
     fn pick(&mut self, now: Moment) -> Option<(UnitIndex, Role)> {
+        if self.choice(now).is_deferring() {
+            return None;
+        }
         if let Some(unit) = self.pick_open(now) {
             return Some((unit, Role::Lease));
         }

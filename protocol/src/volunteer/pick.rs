@@ -28,7 +28,7 @@ pub(super) struct Choice<'a> {
     pub(super) order: &'a [u64],
     /// What a unit takes here.
     pub(super) pace: Option<Duration>,
-    /// For how long this peer has had nothing to train.
+    /// How long ago its last training ended.
     pub(super) free_for: Duration,
 }
 
@@ -36,9 +36,6 @@ impl Choice<'_> {
     /// An open unit: in memory, on disk, elsewhere, and those that this peer can't hold last; each by rendezvous.
     pub(super) fn open(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
         let open = self.table.view().open();
-        if self.free_for < self.deference(open.len()) {
-            return None;
-        }
         let crowd = self.crowd(open.len());
         let eligible = open.iter().filter(|unit| may(*unit) && self.is_my_turn(*unit, crowd));
         eligible.min_by_key(|unit| (self.place(*unit), self.rank(*unit)))
@@ -101,15 +98,19 @@ impl Choice<'_> {
         matches!(&self.table.view().claimants(unit)[..], [only] if only != self.me)
     }
 
-    /// With few open units left, a peer that is slower than others leaves them to those who will soon be free, and would be
-    /// done with them earlier.
-    fn deference(&self, open: usize) -> Duration {
-        let typical = self.table.view().typical_lease();
-        let (Some(pace), Some(typical)) = (self.pace, typical) else { return Duration::ZERO };
-        // When the last of them is taken up, and when it is done by another peer.
-        let heard = self.table.view().peers_heard().max(1) as u32;
-        let others = typical + typical.saturating_mul(open as u32) / heard;
-        if pace <= others + others / 4 { Duration::ZERO } else { pace.saturating_sub(others) }
+    /// With few open units left, a peer that is slower than others leaves them to those who are at work and will soon be free:
+    /// for as long as it takes longer than they, and no longer than they need for all of them.
+    pub(super) fn is_deferring(&self) -> bool {
+        let view = self.table.view();
+        let (Some(pace), Some(typical)) = (self.pace, view.typical_lease()) else { return false };
+        let (open, at_work) = (view.open().len() as u32, view.leased().len() as u32);
+        if open == 0 || at_work == 0 {
+            return false;
+        }
+        // When the last of them is taken up, and when that one is done.
+        let others = typical.saturating_add(typical.saturating_mul(open) / at_work);
+        let slower = pace > others.saturating_add(others / 4);
+        slower && self.free_for < pace.saturating_sub(others).min(others)
     }
 
     /// With fewer open units than peers, each waits its turn within a window, so that not all claim the same unit

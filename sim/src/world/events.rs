@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::coordinator::{CoordinatorEffect, CoordinatorEvent};
-use protocol::lease::{Outcome, Statement};
+use protocol::lease::{Moment, Outcome, Statement};
 use protocol::volunteer::{OfferAnswer, VolunteerEvent};
 use protocol::{ContentHash, ModelHash, Unit};
 
@@ -261,6 +261,7 @@ impl World {
         machine.asleep = false;
         machine.slept_ms += now.saturating_sub(machine.fell_asleep_ms);
         let life = machine.life;
+        self.volunteer(number, VolunteerEvent::Awake);
         self.meet_some(number);
         self.after(1, Event::Tick(number, life));
         self.after_awake(number);
@@ -273,8 +274,8 @@ impl World {
         self.measure.delivered += 1;
         let now = self.now;
         let Some(machine) = self.machines.get_mut(number) else { return };
-        let moment = machine.moment(now);
-        let known = match &mut machine.mind {
+        let moment = Moment(now);
+        let outcome = match &mut machine.mind {
             Mind::Gone => return,
             Mind::Volunteer(volunteer) => {
                 let mut effects = Vec::new();
@@ -282,23 +283,24 @@ impl World {
                 for effect in effects {
                     self.volunteer_effect(number, effect);
                 }
-                outcome == Outcome::Known
+                outcome
             }
             Mind::Coordinator(coordinator) => {
                 let mut effects = Vec::new();
                 let outcome = coordinator.hear(moment, statement, &mut effects);
                 self.coordinator_effects(effects);
-                outcome == Outcome::Known
+                outcome
             }
         };
-        self.measure.known += u64::from(known);
+        self.measure.known += u64::from(outcome == Outcome::Known);
+        self.measure.applied += u64::from(matches!(outcome, Outcome::Applied(_)));
     }
 
     pub(super) fn volunteer(&mut self, number: usize, event: VolunteerEvent) {
         let now = self.now;
         let mut effects = Vec::new();
         let Some(machine) = self.machines.get_mut(number).filter(|machine| !machine.asleep) else { return };
-        let moment = machine.moment(now);
+        let moment = Moment(now);
         match &mut machine.mind {
             Mind::Volunteer(volunteer) => volunteer.handle(moment, event, &mut effects),
             Mind::Coordinator(_) | Mind::Gone => return,
@@ -312,7 +314,7 @@ impl World {
         let now = self.now;
         let mut effects: Vec<CoordinatorEffect> = Vec::new();
         let Some(machine) = self.machines.get_mut(COORDINATOR) else { return };
-        let moment = machine.moment(now);
+        let moment = Moment(now);
         match &mut machine.mind {
             Mind::Coordinator(coordinator) => coordinator.handle(moment, event, &mut effects),
             Mind::Volunteer(_) | Mind::Gone => return,

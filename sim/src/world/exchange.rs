@@ -27,12 +27,14 @@ impl World {
             let Some(answers) = self.machines.get(with).and_then(|it| it.table()) else { break };
             let told = answers.records().tell(&asked);
             self.measure.exchanges.1 += (size_of_ask(&asked) + size_of_told(&told)) as u64;
+            let before = self.measure.applied;
             for statement in self.told(&told) {
                 self.deliver(number, &statement);
             }
+            let news = self.measure.applied > before;
             let salt = self.link.salt();
             let table = self.machines.get(number).and_then(|it| it.table());
-            ask = table.and_then(|it| it.records().next_ask(&asked, &told, salt));
+            ask = table.and_then(|it| it.records().next_ask(&asked, &told, news, salt));
         }
         if number != COORDINATOR
             && let Some(key) = self.machines.get(with).map(|machine| machine.key)

@@ -125,6 +125,9 @@ fn is_of(status: &RunStatus, manifest: &Manifest) -> bool {
     status.layers == spec.training.layers && paths == told
 }
 
+/// Peers that are asked at most.
+const LOOKED_AT: usize = 64;
+
 /// Who was asked, and what they showed.
 struct Search {
     /// Whether somebody was named, so that nobody else is asked.
@@ -152,7 +155,8 @@ impl Search {
     }
 
     fn dial_peer(&mut self, (peer, addresses): Found) {
-        if !self.known.insert(peer) {
+        // On a network full of peers a few of them know as much as all.
+        if self.known.len() >= LOOKED_AT || !self.known.insert(peer) {
             return;
         }
         let asker = self.asker.clone();

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::community::respond;
 
-/// Peers of the local network that are looked at; further ones are left alone.
+/// Peers of the local network that wait to be looked at; more are left alone.
 const FOUND: usize = 16;
 
 /// A connection to the network, under a key that is nobody's and is forgotten.

@@ -1,19 +1,22 @@
 //! The volunteer as a state machine.
 
+mod reports;
+mod taking;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{OfferAnswer, RunComplete, VolunteerEffect, VolunteerEvent, VolunteerNote};
-use super::outbox::{Outbox, OutboxItem, backoff};
-use super::pick::{Choice, Role};
+use super::event::{RunComplete, VolunteerEffect, VolunteerEvent, VolunteerNote};
+use super::outbox::{Outbox, OutboxItem};
+use super::pick::Role;
 use super::settings::VolunteerSettings;
-use crate::ids::{ContentHash, PeerKey, RunId};
+use crate::ids::{PeerKey, RunId};
 use crate::lease::{
-    Change, Ignored, LeaseTable, Moment, Outcome, Says, Statement, UnitIndex, UnitState, Units, Word,
+    Change, Ignored, LeaseTable, Moment, Outcome, Says, Statement, UnitIndex, UnitState, Units,
     rendezvous_hash,
 };
-use crate::records::{Claim, Finished, Heartbeat, Release};
+use crate::records::{Claim, Heartbeat, Release};
 use crate::unit::Unit;
 
 /// After a shard failed: the first wait and the longest, in milliseconds.
@@ -330,30 +333,6 @@ impl Volunteer {
         }
     }
 
-    fn word(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
-        match self.table.records().word(unit) {
-            Some(Word::Receipted { content, .. }) => {
-                match self.outbox.content(unit) {
-                    Some(ours) if ours == content => self.outbox.settle(unit),
-                    Some(ours) => {
-                        let unit = self.table.units().unit(unit);
-                        let note = VolunteerNote::Disputed { unit, ours, accepted: content };
-                        effects.push(VolunteerEffect::Note(note));
-                    }
-                    None => {}
-                }
-                self.review(now, unit, effects);
-            }
-            Some(Word::Reopened { .. }) if self.outbox.contains(unit) => {
-                self.outbox.again(now, unit);
-                // So that nobody trains it again meanwhile.
-                self.say_finished(now, unit, effects);
-            }
-            Some(Word::Reopened { .. }) => {}
-            None => {}
-        }
-    }
-
     fn delegated(&mut self, now: Moment, effects: &mut Effects) {
         let coordinator = self.table.records().delegation().map(|delegation| delegation.coordinator);
         if coordinator == self.coordinator {
@@ -379,100 +358,6 @@ impl Volunteer {
             effects.push(VolunteerEffect::Forget { unit: self.table.units().unit(unit), content });
         }
         effects.push(VolunteerEffect::Finished(RunComplete { model }));
-    }
-
-    fn training_done(
-        &mut self,
-        now: Moment,
-        unit: Unit,
-        content: ContentHash,
-        bytes: u64,
-        effects: &mut Effects,
-    ) {
-        let Some(index) = self.table.units().index(&unit) else { return };
-        let began = self.jobs.remove(&index).and_then(|job| job.began);
-        // What was slept is no measure.
-        let began = began.filter(|began| self.woke.is_none_or(|woke| *began > woke));
-        self.free_since = now;
-        self.pace = began.map(|began| paced(self.pace, now.since(began))).or(self.pace);
-        self.failures.remove(&unit.path);
-        let accepted = UnitState::Done { content };
-        if self.phase == Phase::Complete || self.table.view().state(index) == accepted {
-            return;
-        }
-        effects.push(VolunteerEffect::Keep { unit, content });
-        self.outbox.add(now, index, content, bytes);
-        self.say_finished(now, index, effects);
-    }
-
-    fn say_finished(&mut self, now: Moment, index: UnitIndex, effects: &mut Effects) {
-        let generation = match self.table.records().word(index) {
-            Some(Word::Reopened { generation, .. } | Word::Receipted { generation, .. }) => generation,
-            None => 0,
-        };
-        let (unit, counter) = (self.table.units().unit(index), self.count());
-        self.say(now, Says::Finished(Finished { unit, counter, generation }), effects);
-    }
-
-    /// Says that the report is not to be had here any more: others need not wait for it.
-    fn give_up_report(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
-        if self.table.records().finished(unit).any(|by| by == self.me) {
-            let epoch = self.table.records().claims(unit).of(&self.me).map_or(0, |kept| kept.epoch());
-            self.release(now, unit, epoch, effects);
-        }
-    }
-
-    fn training_failed(&mut self, now: Moment, unit: Unit, why: String, effects: &mut Effects) {
-        let Some(index) = self.table.units().index(&unit) else { return };
-        let Some(job) = self.jobs.remove(&index) else { return };
-        self.free_since = now;
-        if let Some(epoch) = job.epoch {
-            self.release(now, index, epoch, effects);
-        }
-        let failure = self.failures.entry(unit.path).or_insert(Failure { tries: 0, until: now });
-        let again_in = backoff(FAILED, failure.tries, self.seed ^ u64::from(unit.path));
-        failure.tries = failure.tries.saturating_add(1);
-        failure.until = now.after(again_in);
-        // What is held of the same shard goes to others.
-        let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
-        let same = held.filter(|(of, _)| self.table.units().unit(**of).path == unit.path);
-        let same: Vec<_> = same.map(|(of, job)| (*of, job.epoch)).collect();
-        for (of, epoch) in same {
-            self.drop_job(now, of, effects);
-            if let Some(epoch) = epoch {
-                self.release(now, of, epoch, effects);
-            }
-        }
-        effects.push(VolunteerEffect::Note(VolunteerNote::Failed { unit, why, again_in }));
-    }
-
-    fn offer_answered(&mut self, now: Moment, unit: Unit, answer: OfferAnswer, effects: &mut Effects) {
-        let Some(index) = self.table.units().index(&unit) else { return };
-        if let OfferAnswer::No(why) = answer {
-            if let Some(content) = self.outbox.take(index) {
-                self.refused.insert(index);
-                effects.push(VolunteerEffect::Forget { unit, content });
-                effects.push(VolunteerEffect::Note(VolunteerNote::Refused { unit, why }));
-                self.give_up_report(now, index, effects);
-            }
-            return;
-        }
-        if let OfferAnswer::Lost(why) = answer {
-            // Another peer may repeat the unit, and so may this one.
-            if let Some(content) = self.outbox.take(index) {
-                effects.push(VolunteerEffect::Forget { unit, content });
-                effects.push(VolunteerEffect::Note(VolunteerNote::Lost { unit, why }));
-                self.give_up_report(now, index, effects);
-            }
-            return;
-        }
-        let delivered = matches!(answer, OfferAnswer::Stored | OfferAnswer::Kept);
-        let is_done = matches!(self.table.view().state(index), UnitState::Done { .. });
-        if delivered && is_done {
-            self.outbox.settle(index);
-        } else {
-            self.outbox.answered(now, index, &answer);
-        }
     }
 
     fn tick(&mut self, now: Moment, effects: &mut Effects) {
@@ -584,117 +469,6 @@ impl Volunteer {
                 effects.push(VolunteerEffect::Offer { unit: self.table.units().unit(unit), content, to });
             }
         }
-    }
-
-    fn choice(&self, now: Moment) -> Choice<'_> {
-        Choice {
-            now,
-            me: &self.me,
-            table: &self.table,
-            memory: &self.memory,
-            disk: &self.disk,
-            order: &self.order,
-            pace: self.pace,
-            free_for: now.since(self.free_since),
-        }
-    }
-
-    /// Whether this peer may train a unit now, and is not at it or through with it.
-    fn is_free(&self, now: Moment, unit: UnitIndex) -> bool {
-        let path = self.table.units().unit(unit).path;
-        !self.jobs.contains_key(&unit)
-            && !self.outbox.contains(unit)
-            && !self.refused.contains(&unit)
-            && self.failures.get(&path).is_none_or(|failure| failure.until <= now)
-    }
-
-    /// The paths of the other units in hand, then of those that would be taken up next.
-    fn soon(&self, now: Moment, unit: UnitIndex) -> Vec<u32> {
-        let path = |unit: UnitIndex| self.table.units().unit(unit).path;
-        let mut soon = Vec::new();
-        let mut held: Vec<_> = self.jobs.iter().map(|(other, job)| (job.turn, path(*other))).collect();
-        held.sort_unstable();
-        let held = held.into_iter().map(|(_, path)| path);
-        let next = self.choice(now).paths(|unit| self.is_free(now, unit));
-        for other in held.chain(next) {
-            if other != path(unit) && !soon.contains(&other) && soon.len() < SOON {
-                soon.push(other);
-            }
-        }
-        soon
-    }
-
-    fn pick(&mut self, now: Moment) -> Option<(UnitIndex, Role)> {
-        if self.choice(now).is_deferring() {
-            return None;
-        }
-        if let Some(unit) = self.pick_open(now) {
-            return Some((unit, Role::Lease));
-        }
-        if now < self.next_idle_look {
-            return None;
-        }
-        let choice = self.choice(now);
-        let free = |unit: UnitIndex| self.is_free(now, unit);
-        let reachable = self.coordinator.is_some_and(|coordinator| self.peers.contains(&coordinator));
-        let repeat = if reachable { choice.repeat(free) } else { None };
-        let picked = repeat
-            .map(|unit| (unit, Role::Repeat))
-            .or_else(|| choice.double(free).map(|unit| (unit, Role::Double)));
-        self.next_idle_look = now.after(self.settings.idle_look);
-        picked
-    }
-
-    fn pick_open(&self, now: Moment) -> Option<UnitIndex> {
-        let choice = self.choice(now);
-        let free = |unit: UnitIndex| self.is_free(now, unit);
-        // A unit that this peer can't hold it still can train, when there is nothing else.
-        let holdable = |unit: UnitIndex| free(unit) && self.table.next_epoch(unit, &self.me).is_some();
-        choice.open(holdable).or_else(|| choice.open(free))
-    }
-
-    /// Claims more than it trains where units are short: as many as it will come to within the time that a claim needs to
-    /// get around, so that others know of it before the work begins. Never more than its share of what is open.
-    fn hold(&mut self, now: Moment, effects: &mut Effects) {
-        let Some(pace) = self.pace.filter(|_| self.phase == Phase::Working) else { return };
-        let ahead = self.settings.ahead.as_millis() / pace.as_millis().max(1);
-        let ahead = usize::try_from(ahead).unwrap_or(usize::MAX).min(self.settings.held);
-        let held = |jobs: &BTreeMap<UnitIndex, Job>| jobs.values().filter(|job| job.began.is_none()).count();
-        while held(&self.jobs) < ahead {
-            let open = self.table.view().open().len();
-            if (held(&self.jobs) + 1) * self.table.view().peers_heard().max(1) * 2 > open {
-                return;
-            }
-            let Some(unit) = self.pick_open(now) else { return };
-            self.take(now, unit, Role::Lease, effects);
-        }
-    }
-
-    /// The unit that is held longest.
-    fn next_held(&self) -> Option<UnitIndex> {
-        let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
-        held.min_by_key(|(_, job)| job.turn).map(|(unit, _)| *unit)
-    }
-
-    fn take(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {
-        self.turns += 1;
-        let job = Job { role, turn: self.turns, began: None, epoch: None, standing: Standing::Listed };
-        self.jobs.insert(unit, job);
-        self.claim(now, unit, effects);
-    }
-
-    fn begin(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
-        let name = self.table.units().unit(unit);
-        let Some(job) = self.jobs.get_mut(&unit) else { return };
-        job.began = Some(now);
-        let Job { role, epoch, .. } = *job;
-        effects.push(VolunteerEffect::Note(match role {
-            Role::Lease => VolunteerNote::Took { unit: name, epoch },
-            Role::Repeat => VolunteerNote::Repeats { unit: name },
-            Role::Double => VolunteerNote::Doubles { unit: name },
-        }));
-        let soon = self.soon(now, unit);
-        effects.push(VolunteerEffect::Train { unit: name, soon });
     }
 
     fn claim(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::ids::PeerKey;
-use crate::lease::{LeaseTable, Moment, UnitIndex};
+use crate::lease::{LeaseTable, Moment, UnitIndex, UnitState};
 
 /// Why a unit is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +103,14 @@ impl Choice<'_> {
     pub(super) fn is_deferring(&self) -> bool {
         let view = self.table.view();
         let (Some(pace), Some(typical)) = (self.pace, view.typical_lease()) else { return false };
-        let (open, at_work) = (view.open().len() as u32, view.leased().len() as u32);
-        if open == 0 || at_work == 0 {
+        if view.open().is_empty() || pace <= typical {
+            return false;
+        }
+        let is_others =
+            |unit: &UnitIndex| !matches!(view.state(*unit), UnitState::Leased { by, .. } if by == *self.me);
+        let (open, at_work) =
+            (view.open().len() as u32, view.leased().iter().filter(is_others).count() as u32);
+        if at_work == 0 {
             return false;
         }
         // When the last of them is taken up, and when that one is done.

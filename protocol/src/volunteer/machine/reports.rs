@@ -1,0 +1,135 @@
+//! From a unit trained to its receipt.
+
+use super::{Effects, FAILED, Failure, Phase, Volunteer, paced};
+use crate::ids::ContentHash;
+use crate::lease::{Moment, Says, UnitIndex, UnitState, Word};
+use crate::records::Finished;
+use crate::unit::Unit;
+use crate::volunteer::event::{OfferAnswer, VolunteerEffect, VolunteerNote};
+use crate::volunteer::outbox::backoff;
+
+impl Volunteer {
+    pub(super) fn word(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
+        match self.table.records().word(unit) {
+            Some(Word::Receipted { content, .. }) => {
+                match self.outbox.content(unit) {
+                    Some(ours) if ours == content => self.outbox.settle(unit),
+                    Some(ours) => {
+                        let unit = self.table.units().unit(unit);
+                        let note = VolunteerNote::Disputed { unit, ours, accepted: content };
+                        effects.push(VolunteerEffect::Note(note));
+                    }
+                    None => {}
+                }
+                self.review(now, unit, effects);
+            }
+            Some(Word::Reopened { .. }) if self.outbox.contains(unit) => {
+                self.outbox.again(now, unit);
+                // So that nobody trains it again meanwhile.
+                self.say_finished(now, unit, effects);
+            }
+            Some(Word::Reopened { .. }) => {}
+            None => {}
+        }
+    }
+
+    pub(super) fn training_done(
+        &mut self,
+        now: Moment,
+        unit: Unit,
+        content: ContentHash,
+        bytes: u64,
+        effects: &mut Effects,
+    ) {
+        let Some(index) = self.table.units().index(&unit) else { return };
+        let began = self.jobs.remove(&index).and_then(|job| job.began);
+        // What was slept is no measure.
+        let began = began.filter(|began| self.woke.is_none_or(|woke| *began > woke));
+        self.free_since = now;
+        self.pace = began.map(|began| paced(self.pace, now.since(began))).or(self.pace);
+        self.failures.remove(&unit.path);
+        let accepted = UnitState::Done { content };
+        if self.phase == Phase::Complete || self.table.view().state(index) == accepted {
+            return;
+        }
+        effects.push(VolunteerEffect::Keep { unit, content });
+        self.outbox.add(now, index, content, bytes);
+        self.say_finished(now, index, effects);
+    }
+
+    fn say_finished(&mut self, now: Moment, index: UnitIndex, effects: &mut Effects) {
+        let generation = match self.table.records().word(index) {
+            Some(Word::Reopened { generation, .. } | Word::Receipted { generation, .. }) => generation,
+            None => 0,
+        };
+        let (unit, counter) = (self.table.units().unit(index), self.count());
+        self.say(now, Says::Finished(Finished { unit, counter, generation }), effects);
+    }
+
+    /// Says that the report is not to be had here any more: others need not wait for it.
+    fn give_up_report(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
+        if self.table.records().finished(unit).any(|by| by == self.me) {
+            let epoch = self.table.records().claims(unit).of(&self.me).map_or(0, |kept| kept.epoch());
+            self.release(now, unit, epoch, effects);
+        }
+    }
+
+    pub(super) fn training_failed(&mut self, now: Moment, unit: Unit, why: String, effects: &mut Effects) {
+        let Some(index) = self.table.units().index(&unit) else { return };
+        let Some(job) = self.jobs.remove(&index) else { return };
+        self.free_since = now;
+        if let Some(epoch) = job.epoch {
+            self.release(now, index, epoch, effects);
+        }
+        let failure = self.failures.entry(unit.path).or_insert(Failure { tries: 0, until: now });
+        let again_in = backoff(FAILED, failure.tries, self.seed ^ u64::from(unit.path));
+        failure.tries = failure.tries.saturating_add(1);
+        failure.until = now.after(again_in);
+        // What is held of the same shard goes to others.
+        let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
+        let same = held.filter(|(of, _)| self.table.units().unit(**of).path == unit.path);
+        let same: Vec<_> = same.map(|(of, job)| (*of, job.epoch)).collect();
+        for (of, epoch) in same {
+            self.drop_job(now, of, effects);
+            if let Some(epoch) = epoch {
+                self.release(now, of, epoch, effects);
+            }
+        }
+        effects.push(VolunteerEffect::Note(VolunteerNote::Failed { unit, why, again_in }));
+    }
+
+    pub(super) fn offer_answered(
+        &mut self,
+        now: Moment,
+        unit: Unit,
+        answer: OfferAnswer,
+        effects: &mut Effects,
+    ) {
+        let Some(index) = self.table.units().index(&unit) else { return };
+        if let OfferAnswer::No(why) = answer {
+            if let Some(content) = self.outbox.take(index) {
+                self.refused.insert(index);
+                effects.push(VolunteerEffect::Forget { unit, content });
+                effects.push(VolunteerEffect::Note(VolunteerNote::Refused { unit, why }));
+                self.give_up_report(now, index, effects);
+            }
+            return;
+        }
+        if let OfferAnswer::Lost(why) = answer {
+            // Another peer may repeat the unit, and so may this one.
+            if let Some(content) = self.outbox.take(index) {
+                effects.push(VolunteerEffect::Forget { unit, content });
+                effects.push(VolunteerEffect::Note(VolunteerNote::Lost { unit, why }));
+                self.give_up_report(now, index, effects);
+            }
+            return;
+        }
+        let delivered = matches!(answer, OfferAnswer::Stored | OfferAnswer::Kept);
+        let is_done = matches!(self.table.view().state(index), UnitState::Done { .. });
+        if delivered && is_done {
+            self.outbox.settle(index);
+        } else {
+            self.outbox.answered(now, index, &answer);
+        }
+    }
+}

@@ -13,7 +13,7 @@ pub fn topic(run: RunId) -> String {
     format!("opendipaco/1/{run}")
 }
 
-/// A record that may be gossiped, or handed over in an answer to [`Request::Records`](crate::Request::Records).
+/// A record that may be gossiped, or handed over in an answer to [`Request::Exchange`](crate::Request::Exchange).
 ///
 /// Verified; whether its signer may say it is still to be checked: receipt, reopen and complete by the delegated
 /// coordinator, delegation by the operator, everything else by anybody about itself.

@@ -39,13 +39,14 @@ fn five_volunteers_share_the_work() {
     }
 }
 
+/// Units of 50 ms are over before a claim has got around, and much is done twice. A single seed says little: the mean of forty.
 #[test]
 fn runs_complete_over_a_bad_network() {
-    for loss in [0.2, 0.5] {
-        for seed in 0..5 {
-            let measure = play(Scenario { loss, ..quick() }, 5, seed);
-            assert!(measure.duplicated <= 25, "seed {seed}\n{measure}");
-        }
+    for (loss, most) in [(0.2, 5), (0.5, 21)] {
+        let seeds = 40;
+        let again: usize =
+            (0..seeds).map(|seed| play(Scenario { loss, ..quick() }, 5, seed).duplicated).sum();
+        assert!(again <= most * seeds as usize, "loss {loss}: {again} of {} units again", 20 * seeds);
     }
 }
 
@@ -86,8 +87,9 @@ fn a_coordinator_that_comes_back_asks_for_nothing_again() {
 #[test]
 fn a_coordinator_that_lost_its_store_gets_everything_from_the_outboxes() {
     for seed in 0..5 {
-        let faults = vec![fault(2.4, What::LoseStore, 0, 1.0)];
-        let measure = play(Scenario { training_s: 0.15, faults, ..quick() }, 3, seed);
+        // The fastest three could be through after 2.7 s.
+        let faults = vec![fault(2.6, What::LoseStore, 0, 1.0)];
+        let measure = play(Scenario { faults, ..slow() }, 3, seed);
         assert!(measure.duplicated <= 5, "seed {seed}\n{measure}");
     }
 }

@@ -3,6 +3,7 @@
 //! A table has one of these per peer of the run, so each is kept small: its newest statement says who it is and how far its
 //! counter is, and a peer that holds one unit, as nearly all do, needs no set for it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -58,9 +59,13 @@ pub(super) struct Speakers {
     /// Looked up by key; never gone through in order.
     index: HashTable<u32>,
     hasher: RandomState,
+    /// Who was looked up last: the hash of its key, and where it is.
+    found: Cell<(u64, u32)>,
     /// By position.
     holdings: BTreeMap<u32, Claims>,
     heard: usize,
+    /// How many there were at the last look.
+    reckoned: usize,
     /// Nobody falls silent before.
     look_at: Moment,
 }
@@ -72,8 +77,10 @@ impl Speakers {
             blocks: Vec::new(),
             index: HashTable::new(),
             hasher: RandomState::default(),
+            found: Cell::new((0, 0)),
             holdings: BTreeMap::new(),
             heard: 0,
+            reckoned: 0,
             look_at: Moment(u64::MAX),
         }
     }
@@ -127,30 +134,22 @@ impl Speakers {
     }
 
     /// The peers that fall silent until now, with what they held.
+    ///
+    /// The fewer there are, the shorter a lease. Those who fall silent shorten it for the others only when a look has passed:
+    /// until they notice it themselves, others speak as often as the longer one asked for.
     pub(super) fn fall_silent(&mut self, now: Moment) -> Vec<(PeerKey, Vec<UnitIndex>)> {
         let mut silent = Vec::new();
         if now < self.look_at {
             return silent;
         }
-        // The fewer there are, the shorter a lease: those who fall silent may take others with them.
-        loop {
-            let before = silent.len();
-            self.look_at = self.silence(now, &mut silent);
-            if silent.len() == before {
-                return silent;
-            }
-        }
-    }
-
-    /// Who falls silent while leases are as long as they are; when the next one may.
-    fn silence(&mut self, now: Moment, silent: &mut Vec<(PeerKey, Vec<UnitIndex>)>) -> Moment {
-        let (times, heard) = (self.times, self.heard);
+        let (times, peers) = (self.times, self.heard.max(self.reckoned));
+        self.reckoned = self.heard;
         let mut next = Moment(u64::MAX);
         for (position, speaker) in (0..).zip(self.blocks.iter_mut().flatten()) {
             if speaker.voice == Voice::Silent {
                 continue;
             }
-            let at = times.silent_at(speaker.grew.into(), heard);
+            let at = times.silent_at(speaker.grew.into(), peers);
             if at > now {
                 next = next.min(at);
                 continue;
@@ -167,7 +166,8 @@ impl Speakers {
             };
             silent.push((speaker.last.signer(), held));
         }
-        next
+        self.look_at = next;
+        silent
     }
 
     /// A claim is live now. Gives the unit whose claim no longer counts for it. `others`: with which counter the signer claims
@@ -283,7 +283,15 @@ impl Speakers {
 
     fn find(&self, peer: &PeerKey) -> Option<u32> {
         let is_it = |at: &u32| self.at(*at).is_some_and(|speaker| speaker.last.signer() == *peer);
-        self.index.find(self.hasher.hash_one(peer), is_it).copied()
+        let hash = self.hasher.hash_one(peer);
+        // What is looked up once is looked up again at once.
+        let (known, last) = self.found.get();
+        if known == hash && is_it(&last) {
+            return Some(last);
+        }
+        let found = self.index.find(hash, is_it).copied()?;
+        self.found.set((hash, found));
+        Some(found)
     }
 
     fn at(&self, position: u32) -> Option<&Speaker> {

@@ -250,9 +250,9 @@ impl View {
     fn forget_stays(&mut self, unit: UnitIndex, records: &LeaseRecords) {
         let live = self.stays(unit, records).filter(|(_, stay)| stay.fate == Fate::Live);
         let live: Vec<_> = live.map(|(bid, _)| (bid.signer(), counter(bid))).collect();
-        self.crowds.remove(&unit);
-        if let Some(seen) = self.units.get_mut(unit.get()) {
-            seen.stay = None;
+        let only = self.units.get_mut(unit.get()).and_then(|seen| seen.stay.take());
+        if only.is_none() {
+            self.crowds.remove(&unit);
         }
         for (signer, counter) in live {
             self.leave_share(&signer, (counter, unit), records);

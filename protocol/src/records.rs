@@ -2,8 +2,8 @@
 //! says here who may.
 //!
 //! **The signer's counter.** Claims, releases, finished and heartbeats of one signer in one run carry one counter that
-//! grows with every record of any of these kinds. So a higher counter is newer, whatever the kind, and any of them
-//! shows that the signer lives. It must not go back after a restart: a node starts it at the larger of what it
+//! grows with every record of any of these kinds. So a higher counter is newer, whatever the kind (of what is said about one
+//! unit, where the epoch is the same: it only grows), and any of them shows that the signer lives. It must not go back after a restart: a node starts it at the larger of what it
 //! remembers and the clock in Unix milliseconds. A counter is compared only with counters of the same signer.
 
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub struct Release {
     /// What is given back.
     #[serde(rename = "u")]
     pub unit: Unit,
-    /// The epoch of the claim that ends: claims and releases of a unit are ranked by it alike.
+    /// The epoch of the claim that ends: claims, finished and releases of a unit are ranked by it alike.
     #[serde(rename = "e")]
     pub epoch: u32,
     /// The signer's counter.
@@ -65,7 +65,8 @@ pub struct Finished {
     /// What was trained.
     #[serde(rename = "u")]
     pub unit: Unit,
-    /// The epoch of the claim that ends: all that a peer says about a unit is ranked by it alike. Not written where it is 0.
+    /// The epoch of the claim that ends, or one that it could have had: all that a peer says about a unit is ranked by it
+    /// alike. Not written where it is 0.
     #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
     pub epoch: u32,
     /// The signer's counter.

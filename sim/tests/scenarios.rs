@@ -36,7 +36,7 @@ fn the_same_seed_is_the_same_run() {
 #[test]
 fn threads_change_nothing() {
     // Statements that reach fewer peers than this many are heard on one thread anyway.
-    let size = Size { peers: 1_200, units: 1_500 };
+    let size = Size { peers: 1_200, units: 300 };
     for name in ["calm", "loss-20"] {
         let on = |threads: usize| {
             let scenario = Scenario::known().unwrap()[name].clone();

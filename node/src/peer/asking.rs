@@ -7,7 +7,7 @@ use net::{Multiaddr, Net, NetConfig, NetEvent};
 use protocol::{Answer, Hello, Manifest, PeerKey, Request, RunId, RunStatus};
 use tokio::sync::mpsc;
 
-use super::community::respond;
+use super::answering::respond;
 
 /// Peers of the local network that wait to be looked at; more are left alone.
 const FOUND: usize = 16;

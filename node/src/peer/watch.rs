@@ -6,7 +6,7 @@ use net::Reply;
 use protocol::lease::{LeaseTable, Moment, Outcome, Statement, Units};
 use protocol::{Answer, Pace, RunId, RunStatus, Way};
 
-use super::community::{encoded, send};
+use super::answering::{encoded, send};
 
 /// An answer is given again as it is for so long, in milliseconds: a look through the whole table must not be had for the
 /// asking. At least this, and longer with the size of the table: a second for the largest.

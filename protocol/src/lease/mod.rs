@@ -20,6 +20,8 @@ mod state;
 mod statement;
 mod stay;
 mod table;
+#[cfg(test)]
+mod table_tests;
 mod times;
 mod unit_set;
 mod units;

@@ -11,7 +11,7 @@ use crate::limits::EXCHANGE_RANGES;
 const HEARTBEATS: usize = 16;
 /// Ranges before those of units: delegations and completion, then heartbeats.
 const BEFORE: usize = 1 + HEARTBEATS;
-/// A range has this many units at least: about two dozen statements when they are done.
+/// A range has this many units at least: about 16 statements when they are done.
 const LEAST: usize = 8;
 
 /// How the statements about a run are spread over ranges: range 0 has the delegations and the word that the run is

@@ -20,6 +20,8 @@ use crate::ids::PeerKey;
 /// How many peers are followed. Beyond it those that are silent and hold nothing are forgotten, and if there are none
 /// a new peer's claims don't count.
 const MAX_PEERS: usize = 65_536;
+/// How many times in the shortest lease all are gone through at most: one may be taken for heard so much longer.
+const LOOKS_PER_LEASE: u32 = 64;
 /// Speakers stand together in blocks of so many, so that none is ever moved to make room.
 const BLOCK: usize = 256;
 
@@ -166,7 +168,8 @@ impl Speakers {
             };
             silent.push((speaker.last.signer(), held));
         }
-        self.look_at = next;
+        // Many that fall silent one by one are not worth a look each.
+        self.look_at = next.max(now.after(times.least / LOOKS_PER_LEASE));
         silent
     }
 
@@ -252,6 +255,9 @@ impl Speakers {
 
     /// Drops those that are silent: they hold nothing. The others move up.
     fn forget_silent(&mut self) {
+        if self.heard == self.index.len() {
+            return;
+        }
         let mut holdings = std::mem::take(&mut self.holdings);
         let blocks = std::mem::take(&mut self.blocks);
         self.index.clear();

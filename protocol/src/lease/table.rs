@@ -30,10 +30,12 @@ impl LeaseTable {
 
     /// Takes up a statement that is certain to be its signer's, about this run.
     pub fn merge(&mut self, now: Moment, statement: &Arc<Statement>) -> Outcome {
+        // What ends by itself until now ends before anything new is known: the view sees one change of the records at a time.
+        self.view.advance(now, &self.records);
         let (outcome, dropped) = self.records.replace(statement);
         if let Outcome::Applied(change) = outcome {
             let news = News { statement, dropped: dropped.as_ref() };
-            self.view.observe(now, &self.records, &news, change);
+            self.view.observe(&self.records, &news, change);
         }
         outcome
     }

@@ -1,6 +1,6 @@
 //! The second layer of the lease table: who holds what, as far as this peer can tell now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,9 +84,8 @@ impl View {
         }
     }
 
-    /// Takes note of a statement that the records took up.
-    pub(super) fn observe(&mut self, now: Moment, records: &LeaseRecords, news: &News<'_>, change: Change) {
-        self.advance(now, records);
+    /// Takes note of a statement that the records took up, the view being at the moment of it.
+    pub(super) fn observe(&mut self, records: &LeaseRecords, news: &News<'_>, change: Change) {
         if news.statement.says().counter().is_some() {
             self.speakers.hear(self.now, news.statement);
         }
@@ -116,17 +115,23 @@ impl View {
     /// Ends the claims that lasted `max_lease`.
     fn expire(&mut self, records: &LeaseRecords) {
         let max_lease = self.times.max_lease;
+        let until = |stay: &Stay| Moment::from(stay.first_seen).after(max_lease);
         let mut next = Moment(u64::MAX);
-        for unit in records.units().indices() {
-            let mut ended = Vec::new();
-            for (bid, stay) in self.stays(unit, records) {
-                let until = Moment::from(stay.first_seen).after(max_lease);
-                match stay.fate {
-                    Fate::Expired => {}
-                    _ if until > self.now => next = next.min(until),
-                    fate => ended.push((bid.signer(), fate, counter(bid))),
-                }
+        let mut due = BTreeSet::new();
+        let alone = self.units.iter().enumerate();
+        let alone = alone.filter_map(|(at, seen)| Some((UnitIndex::of(at), seen.stay.as_ref()?)));
+        let several = self.crowds.iter().flat_map(|(unit, all)| all.iter().map(|named| (*unit, &named.stay)));
+        for (unit, stay) in alone.chain(several).filter(|(_, stay)| stay.fate != Fate::Expired) {
+            if until(stay) > self.now {
+                next = next.min(until(stay));
+            } else {
+                due.insert(unit);
             }
+        }
+        for unit in due {
+            let ends = |stay: &Stay| stay.fate != Fate::Expired && until(stay) <= self.now;
+            let ended = self.stays(unit, records).filter(|(_, stay)| ends(stay));
+            let ended: Vec<_> = ended.map(|(bid, stay)| (bid.signer(), stay.fate, counter(bid))).collect();
             for (signer, fate, counter) in &ended {
                 if let Some(stay) = self.stay_mut(unit, signer) {
                     stay.fate = Fate::Expired;
@@ -135,15 +140,13 @@ impl View {
                     self.leave_share(signer, (*counter, unit), records);
                 }
             }
-            if !ended.is_empty() {
-                self.refresh(unit, records, None);
-            }
+            self.refresh(unit, records, None);
         }
         self.look_at = next.max(self.now.after(max_lease / LOOKS_PER_TENURE));
     }
 
     /// The bids of a unit, each with how it stands.
-    fn stays<'a>(
+    pub(super) fn stays<'a>(
         &'a self,
         unit: UnitIndex,
         records: &'a LeaseRecords,
@@ -352,6 +355,12 @@ impl View {
         live.into_iter().map(|(.., signer)| signer).collect()
     }
 
+    /// The units of which a peer has live claims.
+    #[cfg(test)]
+    pub(super) fn held(&self, peer: &PeerKey) -> BTreeSet<UnitIndex> {
+        self.speakers.held(peer).into_iter().collect()
+    }
+
     /// How many units are leased to a peer.
     pub(super) fn leases(&self, peer: &PeerKey, records: &LeaseRecords) -> usize {
         let is_its = |unit: &UnitIndex| matches!(self.state(*unit, records), UnitState::Leased { by, .. } if by == *peer);
@@ -436,7 +445,10 @@ impl View {
         if bids::have_room(bids, &name, epoch, peer) {
             return Some(epoch);
         }
-        bids.iter().map(|kept| kept.epoch()).max()?.checked_add(1)
+        // In the last epoch there is none above: the better tie hashes are kept.
+        let highest = bids.iter().map(|kept| kept.epoch()).max()?;
+        let last = || bids::have_room(bids, &name, highest, peer).then_some(highest);
+        highest.checked_add(1).or_else(last)
     }
 }
 

@@ -320,6 +320,11 @@ impl Volunteer {
                 self.claim(now, unit, effects);
             }
         }
+        if let Some(unit) = statement.says().unit().and_then(|unit| self.table.units().index(&unit))
+            && matches!(outcome, Outcome::Applied(_))
+        {
+            self.insist(now, unit, effects);
+        }
         let Says::Claim(claim) = statement.says() else { return };
         let Some(unit) = self.table.units().index(&claim.unit) else { return };
         match self.jobs.get_mut(&unit) {

@@ -10,9 +10,9 @@ use super::{COORDINATOR, World};
 use crate::machine::{Machine, Mind};
 
 /// Fewer peers than this are told one after the other.
-const MANY: usize = 128;
+const MANY: usize = 96;
 /// So many are one thread's at a time.
-const SHARE: usize = 64;
+const SHARE: usize = 32;
 
 /// What some peers made of a statement.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use super::{Effects, FAILED, Failure, Phase, Volunteer, paced};
 use crate::ids::ContentHash;
-use crate::lease::{Moment, Says, UnitIndex, UnitState, Word, bid_of};
+use crate::lease::{Moment, Says, Stage, UnitIndex, UnitState, Word, bid_of};
 use crate::records::Finished;
 use crate::unit::Unit;
 use crate::volunteer::event::{OfferAnswer, VolunteerEffect, VolunteerNote};
@@ -26,7 +26,7 @@ impl Volunteer {
             Some(Word::Reopened { .. }) if self.outbox.contains(unit) => {
                 self.outbox.again(now, unit);
                 // So that nobody trains it again meanwhile.
-                self.say_finished(now, unit, effects);
+                self.say_finished(now, unit, None, effects);
             }
             Some(Word::Reopened { .. }) => {}
             None => {}
@@ -42,7 +42,8 @@ impl Volunteer {
         effects: &mut Effects,
     ) {
         let Some(index) = self.table.units().index(&unit) else { return };
-        let began = self.jobs.remove(&index).and_then(|job| job.began);
+        let job = self.jobs.remove(&index);
+        let began = job.and_then(|job| job.began);
         // What was slept is no measure.
         let began = began.filter(|began| self.woke.is_none_or(|woke| *began > woke));
         self.free_since = now;
@@ -54,14 +55,26 @@ impl Volunteer {
         }
         effects.push(VolunteerEffect::Keep { unit, content });
         self.outbox.add(now, index, content, bytes);
-        self.say_finished(now, index, effects);
+        self.say_finished(now, index, job.and_then(|job| job.epoch), effects);
     }
 
-    fn say_finished(&mut self, now: Moment, index: UnitIndex, effects: &mut Effects) {
+    /// Says that the report of a unit is here, in the epoch of its claim or of what was said of the unit since.
+    fn say_finished(&mut self, now: Moment, index: UnitIndex, claimed: Option<u32>, effects: &mut Effects) {
         let generation = self.table.records().word(index).map_or(0, |word| word.generation());
-        let epoch = self.own_epoch(index).or_else(|| self.table.next_epoch(index, &self.me)).unwrap_or(0);
+        let epoch = self.own_epoch(index).max(claimed);
+        let epoch = epoch.or_else(|| self.table.next_epoch(index, &self.me)).unwrap_or(0);
         let (unit, counter) = (self.table.units().unit(index), self.count());
         self.say(now, Says::Finished(Finished { unit, epoch, counter, generation }), effects);
+    }
+
+    /// An own word from before a restart stands in the place of what this peer says of a unit now, whose report it has: says it
+    /// again, so that nobody trains the unit meanwhile.
+    pub(super) fn insist(&mut self, now: Moment, index: UnitIndex, effects: &mut Effects) {
+        let is_known = self.table.records().finished(index).any(|by| by == self.me);
+        let is_done = self.table.view().stage(index) == Stage::Done;
+        if self.outbox.contains(index) && self.phase != Phase::Complete && !is_known && !is_done {
+            self.say_finished(now, index, None, effects);
+        }
     }
 
     /// In which epoch this peer last spoke of a unit.

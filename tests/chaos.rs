@@ -146,7 +146,7 @@ fn half_of_the_volunteers_are_cut_off_from_the_coordinator() {
     if namespaces.bad_weather(13) {
         println!("with delay and loss");
     }
-    let mut network = Network::start_apart(namespaces, many("partition", 80));
+    let mut network = Network::start_apart(namespaces, many("partition", short_or(50, 80)));
     network.trigger_join(12);
     let right = 6..12;
     let coordinator = network.coordinator().seen("started")[0]["key"].as_str().unwrap().to_owned();
@@ -239,7 +239,7 @@ const DAY: i64 = 24 * 60 * 60;
 #[test]
 fn clocks_are_a_day_off() {
     // Over QUIC, where a certificate might have expired.
-    let mut network = Network::start_over_quic(many("clocks", 60));
+    let mut network = Network::start_over_quic(many("clocks", short_or(40, 60)));
     let Some(clock) = WrongClock::compile(network.run.folder.path()) else { return };
     network.trigger_join_in(&clock.ahead(DAY));
     let ahead = network.volunteer(0).key();
@@ -267,7 +267,7 @@ fn clocks_are_a_day_off() {
 
 #[test]
 fn volunteers_come_late_while_the_coordinator_is_away() {
-    let mut network = Network::start(many("late", 60));
+    let mut network = Network::start(many("late", short_or(40, 60)));
     network.trigger_join(3);
     let through = network.volunteer(1).expect("listening")["address"].as_str().unwrap().to_owned();
     for i in 0..3 {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+
+/// How long the last word may take. It is said in no time, unless nobody reads it or the machine is far too busy.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Resolves when the person or the system asks the program to stop.
 pub(crate) async fn asked() {
@@ -81,11 +84,13 @@ impl Stop {
                         () = signals.next() => std::process::exit(130),
                         () = tokio::time::sleep(within) => {
                             // On a thread of its own: nobody may be there to read it, and the program has to end all the same.
-                            let _ = std::thread::Builder::new().spawn(|| {
+                            let (done, said) = oneshot::channel();
+                            let _ = std::thread::Builder::new().spawn(move || {
                                 let text = "opendipaco: stopped without having said goodbye; what was held is free when its lease ends";
                                 let _ = writeln!(std::io::stderr().lock(), "{text}");
+                                let _ = done.send(());
                             });
-                            tokio::time::sleep(Duration::from_millis(20)).await;
+                            let _ = tokio::time::timeout(LAST_WORD, said).await;
                             std::process::exit(1);
                         }
                     }

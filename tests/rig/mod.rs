@@ -335,6 +335,18 @@ impl Run {
         fs::read(self.path("alone.json")).unwrap()
     }
 
+    /// Starts to train alone, beside whatever else goes on.
+    pub fn start_training_alone(&self) -> Peer {
+        let args = strings(&["train", "run.toml", "--out", "alone.json"]);
+        Peer::start("train", self.folder.path(), &args)
+    }
+
+    /// The model that was trained alone, once it is there.
+    pub fn trained_beside(&self, training: &mut Peer) -> Vec<u8> {
+        training.succeed();
+        fs::read(self.path("alone.json")).unwrap()
+    }
+
     /// Publishes, with the operator's key in `operator.pem`.
     pub fn publish(&self) {
         succeed(&["publish", "run.toml", "--key", "operator.pem"], self.folder.path());

@@ -1,7 +1,7 @@
 //! A whole network that reads as a script: `trigger_*` does something to it, `expect_*` waits for what has to follow.
 //!
 //! ```text
-//!   Network::start(run) ── trains alone, publishes, starts the coordinator (it stays when the model is written)
+//!   Network::start(run) ── publishes, starts the coordinator (it stays when the model is written), trains alone meanwhile
 //!      │ trigger_join(12)                 volunteers 0..12, all by the coordinator's address
 //!      │ trigger_kill(3), trigger_leave(3), trigger_stop(3), trigger_back(3)
 //!      │ trigger_coordinator_killed(), trigger_coordinator_back()
@@ -67,8 +67,10 @@ pub struct Network {
     coordinator: Option<Peer>,
     volunteers: Vec<Seat>,
     ways: Vec<Way>,
-    pub run: Run,
+    /// Trains alone, meanwhile, until it has to be through.
+    training_alone: Option<Peer>,
     alone: Vec<u8>,
+    pub run: Run,
     ground: Ground,
     pub address: String,
     /// The units that former coordinators stored.
@@ -92,14 +94,15 @@ impl Network {
     }
 
     fn on(ground: Ground, address: String, run: Run) -> Self {
-        let alone = run.trained_alone();
+        let training_alone = Some(run.start_training_alone());
         run.publish();
         let mut network = Self {
             coordinator: None,
             volunteers: Vec::new(),
             ways: Vec::new(),
+            training_alone,
+            alone: Vec::new(),
             run,
-            alone,
             ground,
             address,
             stored: BTreeSet::new(),
@@ -326,6 +329,9 @@ impl Network {
     pub fn expect_the_same_bytes(&mut self) {
         let written = self.coordinator().expect("model_written");
         let model = self.run.model(&written);
+        if let Some(mut training) = self.training_alone.take() {
+            self.alone = self.run.trained_beside(&mut training);
+        }
         assert!(model == self.alone, "{}: the model differs from the one trained alone", self.run.name);
     }
 

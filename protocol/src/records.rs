@@ -65,6 +65,9 @@ pub struct Finished {
     /// What was trained.
     #[serde(rename = "u")]
     pub unit: Unit,
+    /// The epoch of the claim that ends: all that a peer says about a unit is ranked by it alike. Not written where it is 0.
+    #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
+    pub epoch: u32,
     /// The signer's counter.
     #[serde(rename = "c")]
     pub counter: u64,
@@ -74,8 +77,8 @@ pub struct Finished {
     pub generation: u32,
 }
 
-fn is_zero(generation: &u32) -> bool {
-    *generation == 0
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// "This unit is done, and this is its content." Said by the coordinator that the delegation with this number names.

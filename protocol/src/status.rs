@@ -159,9 +159,10 @@ impl RunStatus {
             millis_per_unit: None,
         };
         for index in units.indices() {
-            let state = view.state(index);
-            stages.push(state.stage());
-            if let UnitState::Leased { by, epoch } = state {
+            stages.push(view.stage(index));
+            if view.stage(index) == Stage::Leased
+                && let UnitState::Leased { by, epoch } = table.state(index)
+            {
                 leases.push((view.since(index), (index, by, epoch)));
                 peers.entry(by).or_insert_with(|| of_peer(by)).held += 1;
             }

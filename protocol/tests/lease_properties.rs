@@ -58,8 +58,8 @@ fn says() -> impl Strategy<Value = Says> {
             .prop_map(|(unit, epoch, counter)| Says::Claim(Claim { unit, epoch, counter })),
         3 => (unit(), epoch(), number())
             .prop_map(|(unit, epoch, counter)| Says::Release(Release { unit, epoch, counter })),
-        2 => (unit(), number(), 0..3_u32).prop_map(|(unit, counter, generation)| {
-            Says::Finished(Finished { unit, counter, generation })
+        2 => (unit(), epoch(), number(), 0..3_u32).prop_map(|(unit, epoch, counter, generation)| {
+            Says::Finished(Finished { unit, epoch, counter, generation })
         }),
         1 => number().prop_map(|counter| Says::Heartbeat(Heartbeat { counter })),
         1 => (1..4_u64, unit(), epoch(), content()).prop_map(|(delegation, unit, generation, content)| {
@@ -183,7 +183,7 @@ proptest! {
             let from_grid = table.grid().into_iter().flat_map(|path| path.layers).count();
             prop_assert_eq!(from_grid, progress.total());
             for unit in units().indices() {
-                prop_assert!(table.view().claimants(unit).len() <= KEPT_PER_UNIT);
+                prop_assert!(table.claimants(unit).len() <= KEPT_PER_UNIT);
                 let epoch = table.next_epoch(unit, &peer(3));
                 let is_kept = epoch.is_none_or(|epoch| {
                     let claim = Claim { unit: units().unit(unit), epoch, counter: u64::MAX };
@@ -195,7 +195,7 @@ proptest! {
                 prop_assert!(is_kept, "a claim of the next epoch is kept");
             }
         }
-        let per_unit = 2 * KEPT_PER_UNIT + 1;
+        let per_unit = KEPT_PER_UNIT + 1;
         prop_assert!(table.records().len() <= (PATHS * LAYERS) as usize * per_unit + 14 + 2);
     }
 

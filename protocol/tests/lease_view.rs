@@ -47,7 +47,7 @@ impl Rig {
     }
 
     fn state(&self) -> UnitState {
-        self.table.view().state(self.table.units().index(&UNIT).unwrap())
+        self.table.state(self.table.units().index(&UNIT).unwrap())
     }
 
     fn next_epoch(&self, who: u8) -> Option<u32> {
@@ -170,7 +170,7 @@ fn a_peer_holds_no_more_than_its_share() {
     // Released ones make room for the next.
     rig.trigger_says(1, Says::Release(Release { unit: Unit::new(1, 0), epoch: 0, counter: 9 }));
     assert_eq!(rig.table.progress().leased, 2);
-    assert_eq!(rig.table.view().state(rig.table.units().index(&Unit::new(1, 0)).unwrap()), UnitState::Open);
+    assert_eq!(rig.table.state(rig.table.units().index(&Unit::new(1, 0)).unwrap()), UnitState::Open);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn finished_then_receipted_then_reopened() {
     let mut rig = Rig::new();
     let content = ContentHash::from_bytes([4; 32]);
     rig.trigger_claim(1, 0, 1);
-    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, counter: 2, generation: 0 }));
+    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, epoch: 0, counter: 2, generation: 0 }));
     assert_eq!(rig.state(), UnitState::Finished { by: peer(1) });
     let receipt = |generation| Says::Receipt(Receipt { delegation: 1, unit: UNIT, generation, content });
     rig.trigger_says(5, receipt(0));
@@ -201,7 +201,7 @@ fn finished_then_receipted_then_reopened() {
     rig.trigger_says(0, receipt(0));
     rig.expect_open();
     // One that still holds its report says so, and may give it up again.
-    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, counter: 5, generation: 1 }));
+    rig.trigger_says(1, Says::Finished(Finished { unit: UNIT, epoch: 0, counter: 5, generation: 1 }));
     assert_eq!(rig.state(), UnitState::Finished { by: peer(1) });
     rig.trigger_says(1, Says::Release(Release { unit: UNIT, epoch: 0, counter: 6 }));
     rig.expect_open();

@@ -60,7 +60,9 @@ impl Watch {
     }
 
     fn finishes(&mut self, way: Way, who: u8, unit: Unit) {
-        self.says(way, peer(who), |counter| Says::Finished(Finished { unit, counter, generation: 0 }));
+        self.says(way, peer(who), |counter| {
+            Says::Finished(Finished { unit, epoch: 0, counter, generation: 0 })
+        });
     }
 
     fn receipt(&mut self, unit: Unit, generation: u32) {

@@ -266,7 +266,7 @@ fn a_report_is_kept_then_said_then_offered_until_receipted() {
     });
     let state = |rig: &Rig| {
         let table = rig.volunteer.table();
-        table.view().state(table.units().index(&unit).unwrap())
+        table.state(table.units().index(&unit).unwrap())
     };
     assert_eq!((again.unit, state(&rig)), (unit, UnitState::Finished { by: peer(ME) }));
     rig.trigger(Event::OfferAnswered { unit, answer: OfferAnswer::No("it is wrong".into()) });
@@ -406,7 +406,7 @@ fn after_a_sleep_it_gives_up_what_another_peer_took() {
         assert_ne!(rig.expect_train(), unit);
     }
     let (mut rig, unit) = woken(LONG);
-    rig.trigger_says(20, Says::Finished(Finished { unit, counter: 5, generation: 0 }));
+    rig.trigger_says(20, Says::Finished(Finished { unit, epoch: 0, counter: 5, generation: 0 }));
     rig.expect_effect(&Effect::Abandon { unit });
 }
 
@@ -566,7 +566,7 @@ fn held_units_of_a_shard_that_fails_are_given_back() {
     let table = rig.volunteer.table();
     for layer in 0..2 {
         let index = table.units().index(&Unit::new(training.path, layer)).unwrap();
-        assert!(table.view().claimants(index).is_empty(), "layer {layer} is given back");
+        assert!(table.claimants(index).is_empty(), "layer {layer} is given back");
     }
 }
 
@@ -585,7 +585,7 @@ fn near_the_end_a_slow_volunteer_leaves_units_to_faster_ones_for_a_while() {
         rig.trigger_says(signer, Says::Claim(Claim { unit: *unit, epoch: 0, counter }));
         rig.trigger_wait(Duration::from_secs(1));
         counter += 1;
-        rig.trigger_says(signer, Says::Finished(Finished { unit: *unit, counter, generation: 0 }));
+        rig.trigger_says(signer, Says::Finished(Finished { unit: *unit, epoch: 0, counter, generation: 0 }));
     }
     let open = rig.volunteer.table().progress().open;
     assert!((2..=3).contains(&open), "{open}");

@@ -23,6 +23,9 @@ struct Args {
     /// The seed: the same one gives the same run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many threads may work at once; the run is the same.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
     /// Plays so many seeds, from the given one on, one line each.
     #[arg(long, default_value_t = 1)]
     seeds: u64,
@@ -45,7 +48,7 @@ fn main() -> Result<ExitCode> {
     let mut lost = 0;
     for seed in args.seed..args.seed.saturating_add(args.seeds.max(1)) {
         let start = Instant::now();
-        let measure = World::new(scenario.clone(), size, seed)?.run();
+        let measure = World::new(scenario.clone(), size, seed)?.on_threads(args.threads.into())?.run();
         lost += measure.lost;
         if args.seeds <= 1 {
             println!(

@@ -1,5 +1,6 @@
 //! The simulated world: who is there, what is under way, and what happens next.
 
+mod deliver;
 mod effects;
 mod events;
 mod exchange;
@@ -14,6 +15,7 @@ use protocol::coordinator::{Coordinator, CoordinatorEffect, CoordinatorSettings,
 use protocol::lease::{LeaseTimes, Moment, Says, Statement, Units};
 use protocol::volunteer::{OfferAnswer, OutboxItem, Volunteer, VolunteerSettings, VolunteerStart};
 use protocol::{ContentHash, Delegation, Identity, PeerKey, RunId, Unit};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::fault::Fault;
 use crate::ideal::ideal_ms;
@@ -116,6 +118,8 @@ pub struct World {
     /// The next volunteer to be replaced.
     oldest: usize,
     measure: Measure,
+    /// Threads for statements that reach many; `None`: this one alone.
+    pool: Option<Arc<ThreadPool>>,
 }
 
 /// What every honest peer gets for a unit.
@@ -160,12 +164,24 @@ impl World {
             is_cut: false,
             full_until: 0,
             oldest: COORDINATOR + 1,
+            pool: None,
             scenario,
             size,
         };
         world.said.insert(*world.delegation.digest(), Arc::clone(&world.delegation));
         world.prepare();
         Ok(world)
+    }
+
+    /// Lets so many threads work where many peers hear a statement. The run is the same.
+    ///
+    /// # Errors
+    /// The system has no room for them.
+    pub fn on_threads(mut self, threads: usize) -> Result<Self> {
+        if threads > 1 {
+            self.pool = Some(Arc::new(ThreadPoolBuilder::new().num_threads(threads).build()?));
+        }
+        Ok(self)
     }
 
     /// Plans what the scenario has in store.

@@ -34,6 +34,19 @@ fn the_same_seed_is_the_same_run() {
 }
 
 #[test]
+fn threads_change_nothing() {
+    // Statements that reach fewer peers than this many are heard on one thread anyway.
+    let size = Size { peers: 1_200, units: 1_500 };
+    for name in ["calm", "loss-20"] {
+        let on = |threads: usize| {
+            let scenario = Scenario::known().unwrap()[name].clone();
+            World::new(scenario, size, 3).unwrap().on_threads(threads).unwrap().run()
+        };
+        assert_eq!(on(1), on(3), "{name}");
+    }
+}
+
+#[test]
 fn one_volunteer_does_everything_once() {
     let measure = play("calm", Size { peers: 1, units: 10 }, 1);
     assert_eq!((measure.trained, measure.duplicated, measure.lost), (10, 0, 0), "{measure}");

@@ -176,16 +176,17 @@ mod tests {
         LeaseRecords::new(Arc::new(Units::new(&vec![1; units], 1).unwrap()), peer(0))
     }
 
-    /// A claim and a finished of every unit, heartbeats, a delegation.
+    /// A claim of every unit and a finished by somebody else, heartbeats, a delegation.
     fn full(units: usize) -> LeaseRecords {
         let mut records = empty(units);
         let delegation = Delegation { coordinator: peer(1), addresses: Vec::new(), number: 1 };
         records.merge(&seal(peer(0), Says::Delegation(delegation)));
         for index in records.units().clone().indices() {
             let signer = peer(index.get() as u64);
+            let other = peer(100_000 + index.get() as u64);
             let (unit, counter) = (records.units().unit(index), 5);
             records.merge(&seal(signer, Says::Claim(Claim { unit, epoch: 0, counter })));
-            records.merge(&seal(signer, Says::Finished(Finished { unit, counter: 6, generation: 0 })));
+            records.merge(&seal(other, Says::Finished(Finished { unit, epoch: 0, counter, generation: 0 })));
             records.merge(&seal(signer, Says::Heartbeat(Heartbeat { counter: 7 })));
         }
         records
@@ -288,7 +289,7 @@ mod tests {
                 let unit = crate::Unit::new(path, 0);
                 let says = match kind {
                     0..=3 => Says::Claim(Claim { unit, epoch, counter }),
-                    4 | 5 => Says::Finished(Finished { unit, counter, generation: epoch }),
+                    4 | 5 => Says::Finished(Finished { unit, epoch, counter, generation: epoch }),
                     6 => Says::Release(Release { unit, epoch, counter }),
                     _ => Says::Heartbeat(Heartbeat { counter }),
                 };

@@ -11,27 +11,34 @@ mod bids;
 mod exchange;
 mod hash;
 mod moment;
+mod outcome;
 mod progress;
 mod ranges;
 mod records;
+mod speakers;
+mod state;
 mod statement;
+mod stay;
 mod table;
 mod times;
 mod unit_set;
 mod units;
 mod view;
+mod word;
 
 pub use bids::KEPT_PER_UNIT;
+pub(crate) use bids::by as bid_of;
 pub use hash::{rendezvous_hash, tie_hash};
 pub use moment::Moment;
+pub use outcome::{Change, Ignored, Invalid, Outcome};
 pub use progress::{PathProgress, Progress};
 pub use ranges::Ranges;
-pub use records::{
-    Change, Ignored, Invalid, LeaseRecords, MAX_DELEGATIONS, MAX_HEARTBEATS, Outcome, Word, delegations_first,
-};
+pub use records::{LeaseRecords, MAX_DELEGATIONS, MAX_HEARTBEATS, delegations_first};
+pub use state::{Stage, UnitState};
 pub use statement::{Says, Statement};
 pub use table::LeaseTable;
 pub use times::LeaseTimes;
 pub use unit_set::UnitSet;
 pub use units::{MAX_UNITS, TooManyUnits, UnitIndex, Units};
-pub use view::{Stage, UnitState, View};
+pub use view::View;
+pub use word::Word;

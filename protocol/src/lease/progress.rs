@@ -1,6 +1,6 @@
 //! Numbers for people.
 
-use super::view::Stage;
+use super::state::Stage;
 
 /// How many units are in which stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

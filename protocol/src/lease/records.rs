@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::bids::{Bids, Taken};
+use super::bids::{self, Crowds, Taken};
+use super::outcome::{Change, Ignored, Invalid, Outcome};
 use super::ranges::{Content, Ranges, Sum};
 use super::statement::{Says, Statement};
 use super::units::{UnitIndex, Units};
-use crate::ids::{ContentHash, ModelHash, PeerKey};
+use super::word::Word;
+use crate::ids::{ModelHash, PeerKey};
 use crate::records::Delegation;
 use crate::unit::Unit;
 
@@ -17,128 +20,19 @@ pub const MAX_HEARTBEATS: usize = 16_384;
 /// How many delegations of a run are kept: those with the highest numbers.
 pub const MAX_DELEGATIONS: usize = 16;
 
-/// What a merge did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The set changed.
-    Applied(Change),
-    /// The set had this very statement.
-    Known,
-    /// A statement that a well-behaved peer may have sent, and that changes nothing.
-    Ignored(Ignored),
-    /// A statement that no well-behaved peer passes on.
-    Invalid(Invalid),
-}
-
-/// What changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// The claims of a unit.
-    Claims(UnitIndex),
-    /// Who finished a unit.
-    Finished(UnitIndex),
-    /// The coordinator's word about a unit.
-    Word(UnitIndex),
-    /// A peer's heartbeat.
-    Heartbeat,
-    /// Who coordinates.
-    Delegation,
-    /// The run is complete.
-    Complete,
-}
-
-/// Why a statement changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Ignored {
-    /// A newer one is there.
-    #[error("something newer is known")]
-    Older,
-    /// The set keeps a bounded number and has better ones.
-    #[error("enough others rank before it")]
-    Crowded,
-    /// A coordinator's word under a delegation that hasn't arrived yet. Hand it in again after the delegation.
-    #[error("its delegation is not known here yet")]
-    UnknownDelegation,
-}
-
-/// Why a statement can't be true.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    /// It names a unit that the run doesn't have.
-    #[error("the run has no such unit")]
-    NoSuchUnit,
-    /// A coordinator's word by somebody else.
-    #[error("only the coordinator that the delegation names may say this")]
-    NotCoordinator,
-    /// A delegation by somebody else.
-    #[error("only the run's operator may say this")]
-    NotOperator,
-    /// A number outside of its range.
-    #[error("a delegation starts at number 1, a reopening at generation 1")]
-    Number,
-}
-
-/// The coordinator's newest word about a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// Open again.
-    Reopened {
-        /// The delegation's number.
-        delegation: u64,
-        /// The generation that begins.
-        generation: u32,
-    },
-    /// Done.
-    Receipted {
-        /// The delegation's number.
-        delegation: u64,
-        /// How often it was opened again before.
-        generation: u32,
-        /// What was accepted.
-        content: ContentHash,
-    },
-}
-
-impl Word {
-    /// The delegation's number and the generation, which with reopened before receipted order a coordinator's words.
-    #[must_use]
-    pub fn order(&self) -> (u64, u32, u8) {
-        match *self {
-            Self::Reopened { delegation, generation } => (delegation, generation, 0),
-            Self::Receipted { delegation, generation, .. } => (delegation, generation, 1),
-        }
-    }
-}
-
-/// A finished, without the unit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FinishedBy {
-    pub(crate) by: PeerKey,
-    pub(crate) counter: u64,
-    generation: u32,
-}
-
-/// What is known about one unit.
+/// What is known about one unit, unless it has several bids.
 #[derive(Debug, Clone, Default)]
 struct Slot {
-    claims: Bids,
-    finished: Bids,
+    bid: Option<Arc<Statement>>,
     word: Option<Arc<Statement>>,
-}
-
-impl Slot {
-    fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
-        self.claims.iter().chain(self.finished.iter()).chain(&self.word)
-    }
 }
 
 /// The set of signed statements about a run. Merging is "newest", "highest" and "best 8" per kind and nothing else, so
 /// it is commutative, associative and idempotent: peers that heard the same statements, in whatever order and however
 /// often, hold the same set.
 ///
-/// * per unit and signer the newest claim or release, by epoch, then counter; of these, per unit, the 8 with the
+/// * per unit and signer the newest claim, finished or release, by epoch, then counter; of these, per unit, the 8 with the
 ///   highest epochs, then the smallest [tie hashes](super::tie_hash). The module `bids` says why highest;
-/// * per unit the finished of 8 signers: the newest of each, of the smallest tie hashes;
 /// * per peer its highest heartbeat, of the peers with the smallest keys;
 /// * per unit the coordinator's newest word, by delegation number, generation, reopen before receipt;
 /// * the operator's delegations, by number.
@@ -147,7 +41,7 @@ impl Slot {
 /// kept. A coordinator's word counts once its delegation is known, not before: that much order there is, and exchange
 /// by [`LeaseRecords::tell`] keeps to it.
 ///
-/// Size is bounded by the shape of the run: at most 17 statements per unit, [`MAX_HEARTBEATS`] and
+/// Size is bounded by the shape of the run: at most 9 statements per unit, [`MAX_HEARTBEATS`] and
 /// [`MAX_DELEGATIONS`].
 #[derive(Debug, Clone)]
 pub struct LeaseRecords {
@@ -157,6 +51,7 @@ pub struct LeaseRecords {
     complete: Option<Arc<Statement>>,
     heartbeats: BTreeMap<PeerKey, Arc<Statement>>,
     slots: Vec<Slot>,
+    crowds: Crowds,
     ranges: Ranges,
     /// Per range, of what is in it.
     sums: Vec<Sum>,
@@ -173,6 +68,7 @@ impl LeaseRecords {
             complete: None,
             heartbeats: BTreeMap::new(),
             slots: vec![Slot::default(); units.len()],
+            crowds: Crowds::new(),
             units,
             ranges,
             sums: vec![Sum::default(); ranges.count()],
@@ -187,38 +83,60 @@ impl LeaseRecords {
 
     /// Takes up a statement that is certain to be its signer's, about this run.
     pub fn merge(&mut self, statement: &Arc<Statement>) -> Outcome {
+        self.replace(statement).0
+    }
+
+    /// The same; gives what had to go for it as well.
+    pub(super) fn replace(&mut self, statement: &Arc<Statement>) -> (Outcome, Option<Arc<Statement>>) {
+        let (range, taken, change) = match self.place(statement) {
+            Ok(placed) => placed,
+            Err(refused) => return (refused, None),
+        };
+        match taken {
+            Taken::Kept(dropped) => {
+                self.account(range, statement, dropped.as_deref());
+                (Outcome::Applied(change), dropped)
+            }
+            Taken::Known => (Outcome::Known, None),
+            Taken::Older => (Outcome::Ignored(Ignored::Older), None),
+            Taken::Crowded => (Outcome::Ignored(Ignored::Crowded), None),
+        }
+    }
+
+    /// Offers a statement where it belongs: to which range that counts, what became of it, and what changed if it was kept.
+    fn place(&mut self, statement: &Arc<Statement>) -> Result<(usize, Taken, Change), Outcome> {
         match statement.says() {
-            Says::Claim(claim) => self.merge_claim(&claim.unit, statement),
-            Says::Release(release) => self.merge_claim(&release.unit, statement),
-            Says::Finished(finished) => self.merge_finished(&finished.unit, statement),
-            Says::Heartbeat(_) => self.merge_heartbeat(statement),
+            Says::Claim(claim) => self.merge_bid(&claim.unit, statement, Change::Claims),
+            Says::Release(release) => self.merge_bid(&release.unit, statement, Change::Claims),
+            Says::Finished(finished) => self.merge_bid(&finished.unit, statement, Change::Finished),
+            Says::Heartbeat(_) => Ok(self.merge_heartbeat(statement)),
             Says::Receipt(receipt) => self.merge_word(receipt.delegation, &receipt.unit, statement),
-            Says::Reopen(reopen) if reopen.generation == 0 => Outcome::Invalid(Invalid::Number),
+            Says::Reopen(reopen) if reopen.generation == 0 => Err(Outcome::Invalid(Invalid::Number)),
             Says::Reopen(reopen) => self.merge_word(reopen.delegation, &reopen.unit, statement),
             Says::Complete(complete) => self.merge_complete(complete.delegation, statement),
             Says::Delegation(delegation) => self.merge_delegation(delegation.number, statement),
         }
     }
 
-    fn merge_claim(&mut self, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
-        let Some(index) = self.units.index(unit) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
-        let Some(slot) = self.slots.get_mut(index.get()) else {
-            return Outcome::Invalid(Invalid::NoSuchUnit);
-        };
-        let taken = slot.claims.merge(statement);
-        self.account(self.ranges.of_unit(index), statement, taken, Change::Claims(index))
+    fn slot(&mut self, unit: &Unit) -> Result<(UnitIndex, &mut Slot, &mut Crowds), Outcome> {
+        let index = self.units.index(unit);
+        let slot = index.and_then(|index| Some((index, self.slots.get_mut(index.get())?)));
+        let (index, slot) = slot.ok_or(Outcome::Invalid(Invalid::NoSuchUnit))?;
+        Ok((index, slot, &mut self.crowds))
     }
 
-    fn merge_finished(&mut self, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
-        let Some(index) = self.units.index(unit) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
-        let Some(slot) = self.slots.get_mut(index.get()) else {
-            return Outcome::Invalid(Invalid::NoSuchUnit);
-        };
-        let taken = slot.finished.merge(statement);
-        self.account(self.ranges.of_unit(index), statement, taken, Change::Finished(index))
+    fn merge_bid(
+        &mut self,
+        unit: &Unit,
+        statement: &Arc<Statement>,
+        change: impl Fn(UnitIndex) -> Change,
+    ) -> Result<(usize, Taken, Change), Outcome> {
+        let (index, slot, crowds) = self.slot(unit)?;
+        let taken = bids::merge(&mut slot.bid, crowds, index, statement);
+        Ok((self.ranges.of_unit(index), taken, change(index)))
     }
 
-    fn merge_heartbeat(&mut self, statement: &Arc<Statement>) -> Outcome {
+    fn merge_heartbeat(&mut self, statement: &Arc<Statement>) -> (usize, Taken, Change) {
         let taken = merge_highest(
             &mut self.heartbeats,
             statement.signer(),
@@ -227,38 +145,45 @@ impl LeaseRecords {
             BTreeMap::pop_last,
             |s| s.says().counter(),
         );
-        self.account(self.ranges.of_other(statement), statement, taken, Change::Heartbeat)
+        (self.ranges.of_other(statement), taken, Change::Heartbeat)
     }
 
-    fn merge_word(&mut self, delegation: u64, unit: &Unit, statement: &Arc<Statement>) -> Outcome {
-        let Some(index) = self.units.index(unit) else { return Outcome::Invalid(Invalid::NoSuchUnit) };
-        if let Err(refused) = self.check_coordinator(delegation, statement) {
-            return refused;
-        }
-        let Some(slot) = self.slots.get_mut(index.get()) else {
-            return Outcome::Invalid(Invalid::NoSuchUnit);
-        };
-        let taken = merge_one(&mut slot.word, statement, |s| word(s).map(|word| word.order()));
-        self.account(self.ranges.of_unit(index), statement, taken, Change::Word(index))
+    fn merge_word(
+        &mut self,
+        delegation: u64,
+        unit: &Unit,
+        statement: &Arc<Statement>,
+    ) -> Result<(usize, Taken, Change), Outcome> {
+        let by_coordinator = self.check_coordinator(delegation, statement);
+        let (index, slot, _) = self.slot(unit)?;
+        by_coordinator?;
+        let taken = merge_one(&mut slot.word, statement, |s| Word::of(s).map(|word| word.order()));
+        Ok((self.ranges.of_unit(index), taken, Change::Word(index)))
     }
 
-    fn merge_complete(&mut self, delegation: u64, statement: &Arc<Statement>) -> Outcome {
-        if let Err(refused) = self.check_coordinator(delegation, statement) {
-            return refused;
-        }
+    fn merge_complete(
+        &mut self,
+        delegation: u64,
+        statement: &Arc<Statement>,
+    ) -> Result<(usize, Taken, Change), Outcome> {
+        self.check_coordinator(delegation, statement)?;
         let taken = merge_one(&mut self.complete, statement, |s| match s.says() {
             Says::Complete(complete) => complete.delegation,
             _ => 0,
         });
-        self.account(self.ranges.of_other(statement), statement, taken, Change::Complete)
+        Ok((self.ranges.of_other(statement), taken, Change::Complete))
     }
 
-    fn merge_delegation(&mut self, number: u64, statement: &Arc<Statement>) -> Outcome {
+    fn merge_delegation(
+        &mut self,
+        number: u64,
+        statement: &Arc<Statement>,
+    ) -> Result<(usize, Taken, Change), Outcome> {
         if statement.signer() != self.operator {
-            return Outcome::Invalid(Invalid::NotOperator);
+            return Err(Outcome::Invalid(Invalid::NotOperator));
         }
         if number == 0 {
-            return Outcome::Invalid(Invalid::Number);
+            return Err(Outcome::Invalid(Invalid::Number));
         }
         let taken = merge_highest(
             &mut self.delegations,
@@ -268,31 +193,22 @@ impl LeaseRecords {
             BTreeMap::pop_first,
             |_| (),
         );
-        self.account(self.ranges.of_other(statement), statement, taken, Change::Delegation)
+        Ok((self.ranges.of_other(statement), taken, Change::Delegation))
     }
 
     /// Keeps the sums in line with what became of a statement.
-    fn account(&mut self, range: usize, statement: &Arc<Statement>, taken: Taken, change: Change) -> Outcome {
-        match taken {
-            Taken::Kept(dropped) => {
-                if let Some(sum) = self.sums.get_mut(range) {
-                    sum.add(statement);
-                }
-                if let Some(dropped) = dropped {
-                    let range = match dropped.says() {
-                        // The heartbeat of another peer, which had to make room.
-                        Says::Heartbeat(_) => self.ranges.of_other(&dropped),
-                        _ => range,
-                    };
-                    if let Some(sum) = self.sums.get_mut(range) {
-                        sum.remove(&dropped);
-                    }
-                }
-                Outcome::Applied(change)
-            }
-            Taken::Known => Outcome::Known,
-            Taken::Older => Outcome::Ignored(Ignored::Older),
-            Taken::Crowded => Outcome::Ignored(Ignored::Crowded),
+    fn account(&mut self, range: usize, kept: &Statement, dropped: Option<&Statement>) {
+        if let Some(sum) = self.sums.get_mut(range) {
+            sum.add(kept);
+        }
+        let Some(dropped) = dropped else { return };
+        let range = match dropped.says() {
+            // The heartbeat of another peer, which had to make room.
+            Says::Heartbeat(_) => self.ranges.of_other(dropped),
+            _ => range,
+        };
+        if let Some(sum) = self.sums.get_mut(range) {
+            sum.remove(dropped);
         }
     }
 
@@ -327,7 +243,7 @@ impl LeaseRecords {
     /// The coordinator's newest word about a unit.
     #[must_use]
     pub fn word(&self, index: UnitIndex) -> Option<Word> {
-        self.slots.get(index.get()).and_then(|slot| slot.word.as_ref()).and_then(|s| word(s))
+        self.slots.get(index.get()).and_then(|slot| slot.word.as_ref()).and_then(|s| Word::of(s))
     }
 
     /// The same, as the signed statement: a coordinator sends it to whoever offers a report that it has.
@@ -336,51 +252,27 @@ impl LeaseRecords {
         self.slots.get(index.get()).and_then(|slot| slot.word.as_ref())
     }
 
-    /// Claims and releases of a unit.
-    pub(crate) fn claims(&self, index: UnitIndex) -> &Bids {
-        static NONE: Bids = Bids::None;
-        self.slots.get(index.get()).map_or(&NONE, |slot| &slot.claims)
+    /// What is said of a unit by those who train or trained it: claims, finished and releases, the best first.
+    pub(crate) fn bids(&self, index: UnitIndex) -> &[Arc<Statement>] {
+        match self.slots.get(index.get()).map(|slot| &slot.bid) {
+            Some(only @ Some(_)) => only.as_slice(),
+            _ => self.crowds.get(&index).map_or(&[], Vec::as_slice),
+        }
     }
 
-    /// Who says to hold a report of the unit now: since it was last opened again, and without having given it up later.
+    /// Who says to hold a report of the unit now: since it was last opened again, and without having said otherwise since.
     pub fn finished(&self, index: UnitIndex) -> impl Iterator<Item = PeerKey> {
-        let generation = match self.word(index) {
-            Some(Word::Reopened { generation, .. } | Word::Receipted { generation, .. }) => generation,
-            None => 0,
-        };
-        let claims = self.claims(index);
-        self.all_finished(index).filter(move |finished| finished.generation == generation).filter_map(
-            move |finished| {
-                let newest = claims.of(&finished.by).and_then(|kept| kept.says().counter());
-                newest.is_none_or(|newest| newest <= finished.counter).then_some(finished.by)
-            },
-        )
-    }
-
-    /// Who ever said to have finished a unit, and is remembered.
-    pub(crate) fn all_finished(&self, index: UnitIndex) -> impl Iterator<Item = FinishedBy> {
-        self.slots.get(index.get()).into_iter().flat_map(|slot| slot.finished.iter()).filter_map(|kept| {
-            match kept.says() {
-                Says::Finished(finished) => Some(FinishedBy {
-                    by: kept.signer(),
-                    counter: finished.counter,
-                    generation: finished.generation,
-                }),
-                _ => None,
-            }
-        })
+        let opened = self.word(index).map_or(0, |word| word.generation());
+        let now = move |says: &Says| matches!(says, Says::Finished(it) if it.generation == opened);
+        self.bids(index).iter().filter(move |kept| now(kept.says())).map(|kept| kept.signer())
     }
 
     /// How many statements are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        let units: usize = self
-            .slots
-            .iter()
-            .map(|slot| {
-                slot.claims.iter().len() + slot.finished.iter().len() + usize::from(slot.word.is_some())
-            })
-            .sum();
+        let alone = |slot: &Slot| usize::from(slot.bid.is_some()) + usize::from(slot.word.is_some());
+        let units: usize = self.slots.iter().map(alone).sum();
+        let units = units + self.crowds.values().map(Vec::len).sum::<usize>();
         units + self.heartbeats.len() + self.delegations.len() + usize::from(self.complete.is_some())
     }
 
@@ -392,7 +284,15 @@ impl LeaseRecords {
 
     /// Every statement that is kept.
     pub fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
-        self.of_run().chain(self.heartbeats.values()).chain(self.slots.iter().flat_map(Slot::statements))
+        self.of_run().chain(self.heartbeats.values()).chain(self.of_units(0..self.slots.len()))
+    }
+
+    /// What is kept of the units at these positions, in order.
+    fn of_units(&self, units: Range<usize>) -> impl Iterator<Item = &Arc<Statement>> {
+        units.flat_map(|unit| {
+            let word = self.slots.get(unit).and_then(|slot| slot.word.as_ref());
+            self.bids(UnitIndex::of(unit)).iter().chain(word)
+        })
     }
 
     /// How the statements are spread over ranges.
@@ -425,9 +325,7 @@ impl LeaseRecords {
         match self.ranges.content(range) {
             Content::Run => Box::new(self.of_run()),
             Content::Heartbeats(bits) => Box::new(self.heartbeats_from(bits << 4, (bits << 4) | 0x0f)),
-            Content::Units(units) => {
-                Box::new(self.slots.get(units).unwrap_or_default().iter().flat_map(Slot::statements))
-            }
+            Content::Units(units) => Box::new(self.of_units(units)),
         }
     }
 
@@ -455,7 +353,7 @@ impl LeaseRecords {
                 let byte = u8::try_from(place - 1).unwrap_or(u8::MAX);
                 Box::new(self.heartbeats_from(byte, byte))
             }
-            Some(unit) => Box::new(self.slots.get(unit).into_iter().flat_map(Slot::statements)),
+            Some(unit) => Box::new(self.of_units(unit..unit.saturating_add(1))),
         }
     }
 }
@@ -467,16 +365,6 @@ const BEFORE_UNITS: usize = 1 + 256;
 /// delegation is known.
 pub fn delegations_first(statements: &mut [Arc<Statement>]) {
     statements.sort_by_key(|statement| !matches!(statement.says(), Says::Delegation(_)));
-}
-
-fn word(statement: &Statement) -> Option<Word> {
-    match statement.says() {
-        Says::Receipt(r) => {
-            Some(Word::Receipted { delegation: r.delegation, generation: r.generation, content: r.content })
-        }
-        Says::Reopen(r) => Some(Word::Reopened { delegation: r.delegation, generation: r.generation }),
-        _ => None,
-    }
 }
 
 /// Keeps the greatest by `key`, then bytes.

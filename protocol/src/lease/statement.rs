@@ -64,6 +64,7 @@ impl Says {
         match self {
             Self::Claim(claim) => claim.epoch,
             Self::Release(release) => release.epoch,
+            Self::Finished(finished) => finished.epoch,
             _ => 0,
         }
     }
@@ -130,7 +131,7 @@ impl Statement {
         &self.bytes
     }
 
-    /// The epoch of a claim or release; 0 for others.
+    /// The epoch of a claim, a finished or a release; 0 for others.
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.says.epoch()

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::moment::Moment;
+use super::outcome::Outcome;
 use super::progress::{PathProgress, Progress};
-use super::records::{LeaseRecords, Outcome};
+use super::records::LeaseRecords;
+use super::state::UnitState;
 use super::statement::Statement;
 use super::times::LeaseTimes;
-use super::units::Units;
-use super::view::View;
+use super::units::{UnitIndex, Units};
+use super::view::{News, View};
 use crate::ids::PeerKey;
 
 /// A peer's lease table: what was said, and what follows from it here and now.
@@ -28,9 +30,10 @@ impl LeaseTable {
 
     /// Takes up a statement that is certain to be its signer's, about this run.
     pub fn merge(&mut self, now: Moment, statement: &Arc<Statement>) -> Outcome {
-        let outcome = self.records.merge(statement);
+        let (outcome, dropped) = self.records.replace(statement);
         if let Outcome::Applied(change) = outcome {
-            self.view.observe(now, &self.records, statement, change);
+            let news = News { statement, dropped: dropped.as_ref() };
+            self.view.observe(now, &self.records, &news, change);
         }
         outcome
     }
@@ -58,9 +61,29 @@ impl LeaseTable {
         self.records.units()
     }
 
-    /// The epoch in which a peer can claim a unit: [`View::next_epoch`].
+    /// The state of a unit of the run.
     #[must_use]
-    pub fn next_epoch(&self, unit: super::units::UnitIndex, peer: &PeerKey) -> Option<u32> {
+    pub fn state(&self, unit: UnitIndex) -> UnitState {
+        self.view.state(unit, &self.records)
+    }
+
+    /// Whose live claims a unit has, the winning one first. A finished unit has a claimant when somebody trains it
+    /// again.
+    #[must_use]
+    pub fn claimants(&self, unit: UnitIndex) -> Vec<PeerKey> {
+        self.view.claimants(unit, &self.records)
+    }
+
+    /// How many units are leased to a peer.
+    #[must_use]
+    pub fn leases(&self, peer: &PeerKey) -> usize {
+        self.view.leases(peer, &self.records)
+    }
+
+    /// The epoch in which a peer can claim a unit: the lowest without a dead claim, not below its own earlier bid, and
+    /// such that the claim is kept. `None` when it can't hold this unit (again); it may train it all the same.
+    #[must_use]
+    pub fn next_epoch(&self, unit: UnitIndex, peer: &PeerKey) -> Option<u32> {
         self.view.next_epoch(&self.records, unit, peer)
     }
 
@@ -80,7 +103,7 @@ impl LeaseTable {
     #[must_use]
     pub fn grid(&self) -> Vec<PathProgress> {
         let units = self.units();
-        let mut stages = units.indices().map(|index| self.view.state(index).stage());
+        let mut stages = units.indices().map(|index| self.view.stage(index));
         let layers = units.layers() as usize;
         let paths = units.paths().iter();
         paths

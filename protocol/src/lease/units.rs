@@ -14,6 +14,11 @@ impl UnitIndex {
         Self(position)
     }
 
+    /// The unit at this position; beyond what any run has, one that no run has.
+    pub(super) fn of(position: usize) -> Self {
+        Self(u32::try_from(position).unwrap_or(u32::MAX))
+    }
+
     /// The position as an index.
     #[must_use]
     pub const fn get(self) -> usize {

@@ -1,138 +1,41 @@
 //! The second layer of the lease table: who holds what, as far as this peer can tell now.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bids::KEPT_PER_UNIT;
-use super::moment::Moment;
-use super::records::{Change, LeaseRecords, Word};
-use super::statement::{Says, Statement};
+use super::bids;
+use super::moment::{Moment, Stamp};
+use super::outcome::Change;
+use super::records::LeaseRecords;
+use super::speakers::Speakers;
+use super::state::{Stage, UnitState};
+use super::statement::Statement;
+use super::stay::{Fate, Named, Stay};
 use super::times::LeaseTimes;
 use super::unit_set::UnitSet;
 use super::units::{UnitIndex, Units};
-use crate::ids::{ContentHash, PeerKey};
+use super::word::Word;
+use crate::ids::PeerKey;
 
-/// How many peers a view follows. Beyond it those that are silent and hold nothing are forgotten, and if there are none
-/// a new peer's claims don't count.
-const MAX_PEERS: usize = 65_536;
+/// How many times in a `max_lease` units are gone through at most for claims that have lasted it: one may last so much longer.
+const LOOKS_PER_TENURE: u32 = 1_024;
 
-/// What state a unit is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnitState {
-    /// Nobody holds it.
-    Open,
-    /// A peer trains it.
-    Leased {
-        /// Who.
-        by: PeerKey,
-        /// The epoch of the claim.
-        epoch: u32,
-    },
-    /// A peer has trained it; the coordinator hasn't said anything yet.
-    Finished {
-        /// Who: of several, the one with the smallest tie hash.
-        by: PeerKey,
-    },
-    /// The coordinator has its report.
-    Done {
-        /// Its content.
-        content: ContentHash,
-    },
+/// A unit, as far as records don't say. There are very many, so it is kept small.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    since: Stamp,
+    /// Tells one holder, finisher or content from another.
+    mark: [u8; 2],
+    stage: Stage,
+    /// How its only bid stands; `None`: it has none, or several.
+    stay: Option<Stay>,
 }
 
-/// The state without details.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// Nobody holds it.
-    Open,
-    /// A peer trains it.
-    Leased,
-    /// A peer has trained it.
-    Finished,
-    /// The coordinator has its report.
-    Done,
-}
-
-impl UnitState {
-    /// The state without details.
-    #[must_use]
-    pub fn stage(&self) -> Stage {
-        match self {
-            Self::Open => Stage::Open,
-            Self::Leased { .. } => Stage::Leased,
-            Self::Finished { .. } => Stage::Finished,
-            Self::Done { .. } => Stage::Done,
-        }
-    }
-}
-
-/// How a peer's claim on a unit stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It holds as long as its signer is heard.
-    Live,
-    /// Its signer fell silent. A heartbeat doesn't bring it back, a claim of a later epoch does.
-    Silent,
-    /// It lasted `max_lease`. Nothing brings it back.
-    Expired,
-    /// Released, or finished.
-    Over,
-}
-
-impl Fate {
-    fn is_dead(self) -> bool {
-        matches!(self, Self::Silent | Self::Expired)
-    }
-}
-
-/// A signer's claim on a unit, seen from here.
-#[derive(Debug, Clone)]
-struct Stay {
-    /// Its newest claim or release.
-    said: Arc<Statement>,
-    first_seen: Moment,
-    fate: Fate,
-}
-
-impl Stay {
-    fn signer(&self) -> PeerKey {
-        self.said.signer()
-    }
-
-    fn counter(&self) -> u64 {
-        self.said.says().counter().unwrap_or(0)
-    }
-
-    /// Smaller wins.
-    fn rank(&self) -> (u32, u64, PeerKey) {
-        (self.said.epoch(), self.said.tie(), self.signer())
-    }
-}
-
-#[derive(Debug, Clone)]
-struct UnitView {
-    state: UnitState,
-    since: Moment,
-    stays: Vec<Stay>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Voice {
-    Heard,
-    Silent,
-}
-
-/// A peer, as its counter shows it.
-#[derive(Debug, Clone)]
-struct Speaker {
-    /// Its highest, once it said anything that has one.
-    counter: Option<u64>,
-    grew: Moment,
-    voice: Voice,
-    /// Its live claims, oldest first: the first `share` of them count.
-    live: BTreeSet<(u64, UnitIndex)>,
+/// A statement that the records took up, and the one that had to go for it.
+pub(super) struct News<'a> {
+    pub(super) statement: &'a Arc<Statement>,
+    pub(super) dropped: Option<&'a Arc<Statement>>,
 }
 
 /// Who holds a unit and what is open: a function of the records and of the local times at which each counter was
@@ -141,20 +44,17 @@ struct Speaker {
 /// A claim is live while its signer's counter grew within the lease time, and at most `max_lease` after this signer's
 /// first claim of the unit was seen; then the signer can't hold the unit again. A claim that died of silence stays
 /// dead: its signer may claim again, in a later epoch. The lowest live epoch wins a unit, then the smaller tie hash.
-/// A word of the coordinator stands above all that: receipted is done, and a finished from before a reopening is void, as is
-/// one whose signer claimed or released the unit later.
+/// A word of the coordinator stands above all that: receipted is done, and a finished from before a reopening is void.
 #[derive(Debug, Clone)]
 pub struct View {
     times: LeaseTimes,
     now: Moment,
-    units: Vec<UnitView>,
-    /// Looked up by key; never gone through in order.
-    speakers: HashMap<PeerKey, Speaker, foldhash::fast::RandomState>,
-    heard: usize,
-    /// One entry per peer that is heard: when to look again whether it still is.
-    silences: BinaryHeap<Reverse<(Moment, PeerKey)>>,
-    /// First claims in the order in which they were seen.
-    tenures: VecDeque<(Moment, UnitIndex, PeerKey)>,
+    units: Vec<Seen>,
+    /// How the bids of units with several stand.
+    crowds: BTreeMap<UnitIndex, Vec<Named>>,
+    speakers: Speakers,
+    /// No claim has lasted `max_lease` before.
+    look_at: Moment,
     open: UnitSet,
     leased: UnitSet,
     finished: UnitSet,
@@ -167,15 +67,14 @@ impl View {
     /// Everything open, nobody heard.
     #[must_use]
     pub fn new(now: Moment, units: &Units, times: LeaseTimes) -> Self {
-        let unit = UnitView { state: UnitState::Open, since: now, stays: Vec::new() };
+        let unit = Seen { since: now.into(), mark: [0; 2], stage: Stage::Open, stay: None };
         Self {
             times,
             now,
             units: vec![unit; units.len()],
-            speakers: HashMap::default(),
-            heard: 0,
-            silences: BinaryHeap::new(),
-            tenures: VecDeque::new(),
+            crowds: BTreeMap::new(),
+            speakers: Speakers::new(times),
+            look_at: Moment(u64::MAX),
             open: UnitSet::all(units.len()),
             leased: UnitSet::none(units.len()),
             finished: UnitSet::none(units.len()),
@@ -186,13 +85,14 @@ impl View {
     }
 
     /// Takes note of a statement that the records took up.
-    pub fn observe(&mut self, now: Moment, records: &LeaseRecords, statement: &Statement, change: Change) {
+    pub(super) fn observe(&mut self, now: Moment, records: &LeaseRecords, news: &News<'_>, change: Change) {
         self.advance(now, records);
-        if let Some(counter) = statement.says().counter() {
-            self.hear(statement.signer(), counter);
+        if news.statement.says().counter().is_some() {
+            self.speakers.hear(self.now, news.statement);
         }
         match change {
-            Change::Claims(unit) | Change::Finished(unit) | Change::Word(unit) => self.refresh(unit, records),
+            Change::Claims(unit) | Change::Finished(unit) => self.refresh(unit, records, Some(news)),
+            Change::Word(unit) => self.refresh(unit, records, None),
             Change::Heartbeat | Change::Delegation | Change::Complete => {}
         }
     }
@@ -200,222 +100,218 @@ impl View {
     /// Lets time pass: leases that ran out end. Time that goes back stands still.
     pub fn advance(&mut self, now: Moment, records: &LeaseRecords) {
         self.now = self.now.max(now);
-        while let Some(Reverse((at, peer))) = self.silences.peek().copied() {
-            if at > self.now {
-                break;
+        for (peer, held) in self.speakers.fall_silent(self.now) {
+            for unit in held {
+                if let Some(stay) = self.stay_mut(unit, &peer) {
+                    stay.fate = Fate::Silent;
+                }
+                self.refresh(unit, records, None);
             }
-            self.silences.pop();
-            self.fall_silent(peer, records);
         }
-        while let Some((first_seen, unit, signer)) = self.tenures.front().copied() {
-            if first_seen.after(self.times.max_lease) > self.now {
-                break;
-            }
-            self.tenures.pop_front();
-            self.expire(unit, signer, first_seen, records);
+        if self.now >= self.look_at {
+            self.expire(records);
         }
     }
 
-    fn hear(&mut self, peer: PeerKey, counter: u64) {
-        if self.speakers.len() >= MAX_PEERS && !self.speakers.contains_key(&peer) {
-            self.speakers.retain(|_, s| s.voice == Voice::Heard || !s.live.is_empty());
-            if self.speakers.len() >= MAX_PEERS {
-                return;
+    /// Ends the claims that lasted `max_lease`.
+    fn expire(&mut self, records: &LeaseRecords) {
+        let max_lease = self.times.max_lease;
+        let mut next = Moment(u64::MAX);
+        for unit in records.units().indices() {
+            let mut ended = Vec::new();
+            for (bid, stay) in self.stays(unit, records) {
+                let until = Moment::from(stay.first_seen).after(max_lease);
+                match stay.fate {
+                    Fate::Expired => {}
+                    _ if until > self.now => next = next.min(until),
+                    fate => ended.push((bid.signer(), fate, counter(bid))),
+                }
+            }
+            for (signer, fate, counter) in &ended {
+                if let Some(stay) = self.stay_mut(unit, signer) {
+                    stay.fate = Fate::Expired;
+                }
+                if *fate == Fate::Live {
+                    self.leave_share(signer, (*counter, unit), records);
+                }
+            }
+            if !ended.is_empty() {
+                self.refresh(unit, records, None);
             }
         }
-        let now = self.now;
-        let fresh = || Speaker {
-            counter: None,
-            grew: Moment::default(),
-            voice: Voice::Silent,
-            live: BTreeSet::new(),
+        self.look_at = next.max(self.now.after(max_lease / LOOKS_PER_TENURE));
+    }
+
+    /// The bids of a unit, each with how it stands.
+    fn stays<'a>(
+        &'a self,
+        unit: UnitIndex,
+        records: &'a LeaseRecords,
+    ) -> impl Iterator<Item = (&'a Arc<Statement>, &'a Stay)> {
+        let only = self.units.get(unit.get()).and_then(|seen| seen.stay.as_ref());
+        let several = match only {
+            None => self.crowds.get(&unit).map_or(&[][..], Vec::as_slice),
+            Some(_) => &[],
         };
-        let speaker = self.speakers.entry(peer).or_insert_with(fresh);
-        if speaker.counter.is_some_and(|known| counter <= known) {
-            return;
-        }
-        speaker.counter = Some(counter);
-        speaker.grew = now;
-        if speaker.voice == Voice::Silent {
-            speaker.voice = Voice::Heard;
-            self.heard += 1;
-            self.silences.push(Reverse((self.times.silent_at(now, self.heard), peer)));
-        }
+        records.bids(unit).iter().filter_map(move |bid| {
+            let named = || several.iter().find(|named| named.signer == bid.signer());
+            Some((bid, only.or_else(|| named().map(|named| &named.stay))?))
+        })
     }
 
-    fn fall_silent(&mut self, peer: PeerKey, records: &LeaseRecords) {
-        let (times, heard, now) = (self.times, self.heard, self.now);
-        let Some(speaker) = self.speakers.get_mut(&peer) else { return };
-        let at = times.silent_at(speaker.grew, heard);
-        if at > now {
-            self.silences.push(Reverse((at, peer)));
-            return;
-        }
-        speaker.voice = Voice::Silent;
-        self.heard = self.heard.saturating_sub(1);
-        let lost = std::mem::take(&mut speaker.live);
-        for (_, unit) in lost {
-            if let Some(stay) = self.stay_mut(unit, &peer) {
-                stay.fate = Fate::Silent;
-            }
-            self.refresh(unit, records);
-        }
-    }
-
-    fn expire(&mut self, unit: UnitIndex, signer: PeerKey, first_seen: Moment, records: &LeaseRecords) {
-        let Some(stay) = self.stay_mut(unit, &signer) else { return };
-        // The stay may have begun anew after this one was forgotten.
-        if stay.first_seen != first_seen {
-            return;
-        }
-        let was = std::mem::replace(&mut stay.fate, Fate::Expired);
-        let key = (stay.counter(), unit);
-        if was == Fate::Live {
-            self.leave_share(signer, key, records);
-        }
-        self.refresh(unit, records);
-    }
-
+    /// How a signer's bid stands, if it has one.
     fn stay_mut(&mut self, unit: UnitIndex, signer: &PeerKey) -> Option<&mut Stay> {
-        self.units.get_mut(unit.get())?.stays.iter_mut().find(|stay| stay.signer() == *signer)
+        if let Some(several) = self.crowds.get_mut(&unit) {
+            return several.iter_mut().find(|named| named.signer == *signer).map(|named| &mut named.stay);
+        }
+        self.units.get_mut(unit.get())?.stay.as_mut()
     }
 
     /// Brings a unit's claims and state in line with the records.
-    fn refresh(&mut self, unit: UnitIndex, records: &LeaseRecords) {
-        if let Some(Word::Receipted { content, .. }) = records.word(unit) {
+    fn refresh(&mut self, unit: UnitIndex, records: &LeaseRecords, news: Option<&News<'_>>) {
+        if let Some(Word::Receipted { .. }) = records.word(unit) {
             self.forget_stays(unit, records);
-            self.settle(unit, UnitState::Done { content });
-            return;
-        }
-        let mut released = Vec::new();
-        let mut joined = Vec::new();
-        if let Some(view) = self.units.get_mut(unit.get()) {
-            let bids = records.claims(unit);
-            view.stays.retain(|stay| {
-                let stays = bids.of(&stay.signer()).is_some();
-                if !stays && stay.fate == Fate::Live {
-                    released.push((stay.signer(), (stay.counter(), unit)));
-                }
-                stays
-            });
-            for said in bids.iter() {
-                let signer = said.signer();
-                let finished = records.all_finished(unit).find(|finished| finished.by == signer);
-                let wanted = wanted(said, finished.map(|finished| finished.counter));
-                let heard = self.speakers.get(&signer).is_some_and(|s| s.voice == Voice::Heard);
-                let Some(stay) = view.stays.iter_mut().find(|stay| stay.signer() == signer) else {
-                    if view.stays.len() == view.stays.capacity() {
-                        view.stays.reserve_exact(1);
-                    }
-                    let stay = Stay::begin(said, wanted, heard, self.now);
-                    if stay.fate == Fate::Live {
-                        joined.push((signer, (stay.counter(), unit)));
-                    }
-                    self.tenures.push_back((self.now, unit, signer));
-                    view.stays.push(stay);
-                    continue;
-                };
-                let before = (stay.fate, stay.counter());
-                stay.follow(said, wanted, heard);
-                if before != (stay.fate, stay.counter()) {
-                    if before.0 == Fate::Live {
-                        released.push((signer, (before.1, unit)));
-                    }
-                    if stay.fate == Fate::Live {
-                        joined.push((signer, (stay.counter(), unit)));
-                    }
-                }
+        } else if let [only] = records.bids(unit) {
+            let before = self.units.get(unit.get()).and_then(|seen| seen.stay);
+            let stay = self.follow(unit, records, before, only, news);
+            if let Some(seen) = self.units.get_mut(unit.get()) {
+                seen.stay = Some(stay);
             }
+        } else {
+            self.refresh_several(unit, records, news);
         }
-        for (signer, key) in released {
-            self.leave_share(signer, key, records);
-        }
-        for (signer, key) in joined {
-            self.join_share(signer, key, records);
-        }
-        self.settle(unit, self.judge(unit, records));
-        self.compact_tenures();
+        self.settle(unit, records);
     }
 
-    /// Claims that were crowded out leave their tenures behind: when these are the most, they go.
-    fn compact_tenures(&mut self) {
-        if self.tenures.len() <= 2 * KEPT_PER_UNIT * (self.units.len() + 8) {
-            return;
+    /// The same for a unit with several bids, or none.
+    fn refresh_several(&mut self, unit: UnitIndex, records: &LeaseRecords, news: Option<&News<'_>>) {
+        let bids = records.bids(unit);
+        let mut before = self.crowds.remove(&unit).unwrap_or_default();
+        if let Some(stay) = self.units.get_mut(unit.get()).and_then(|seen| seen.stay.take()) {
+            // It had a single one until now: not by who said the latest.
+            let is_new = |bid: &Statement| news.is_some_and(|news| news.statement.signer() == bid.signer());
+            let first = bids.iter().find(|bid| !is_new(bid));
+            before.extend(first.map(|bid| Named { signer: bid.signer(), stay }));
         }
-        let units = &self.units;
-        self.tenures.retain(|(first_seen, unit, signer)| {
-            let stays = units.get(unit.get()).map_or(&[][..], |view| &view.stays);
-            stays.iter().any(|stay| stay.signer() == *signer && stay.first_seen == *first_seen)
-        });
+        // Somebody had to make room.
+        if let Some(gone) = news.and_then(|news| news.dropped)
+            && let Some(named) = before.iter().find(|named| named.signer == gone.signer())
+            && named.stay.fate == Fate::Live
+            && bids::by(bids, &gone.signer()).is_none()
+        {
+            self.leave_share(&gone.signer(), (counter(gone), unit), records);
+        }
+        let mut after = Vec::with_capacity(bids.len());
+        for said in bids {
+            let signer = said.signer();
+            let known = before.iter().find(|named| named.signer == signer).map(|named| named.stay);
+            let stay = self.follow(unit, records, known, said, news);
+            after.push(Named { signer, stay });
+        }
+        if !after.is_empty() {
+            self.crowds.insert(unit, after);
+        }
+    }
+
+    /// How a bid stands now, that stood so before; joins or leaves its signer's share with it.
+    fn follow(
+        &mut self,
+        unit: UnitIndex,
+        records: &LeaseRecords,
+        known: Option<Stay>,
+        said: &Arc<Statement>,
+        news: Option<&News<'_>>,
+    ) -> Stay {
+        let signer = said.signer();
+        let heard = self.speakers.is_heard(&signer);
+        let Some(mut stay) = known else {
+            let stay = Stay::begin(self.now, Fate::wanted(said), heard);
+            self.look_at = self.look_at.min(self.now.after(self.times.max_lease));
+            if stay.fate == Fate::Live {
+                self.join_share(&signer, (counter(said), unit), records);
+            }
+            return stay;
+        };
+        let replaced = news.and_then(|news| news.dropped).filter(|dropped| dropped.signer() == signer);
+        let was = (stay.fate, replaced.map_or(counter(said), counter));
+        stay.follow(said, replaced.map(Arc::as_ref), heard);
+        if was != (stay.fate, counter(said)) {
+            if was.0 == Fate::Live {
+                self.leave_share(&signer, (was.1, unit), records);
+            }
+            if stay.fate == Fate::Live {
+                self.join_share(&signer, (counter(said), unit), records);
+            }
+        }
+        stay
     }
 
     /// A done unit needs no claims; if it is opened again they are judged anew.
     fn forget_stays(&mut self, unit: UnitIndex, records: &LeaseRecords) {
-        let stays = self.units.get_mut(unit.get()).map(|view| std::mem::take(&mut view.stays));
-        for stay in stays.into_iter().flatten().filter(|stay| stay.fate == Fate::Live) {
-            self.leave_share(stay.signer(), (stay.counter(), unit), records);
+        let live = self.stays(unit, records).filter(|(_, stay)| stay.fate == Fate::Live);
+        let live: Vec<_> = live.map(|(bid, _)| (bid.signer(), counter(bid))).collect();
+        let only = self.units.get_mut(unit.get()).and_then(|seen| seen.stay.take());
+        if only.is_none() {
+            self.crowds.remove(&unit);
+        }
+        for (signer, counter) in live {
+            self.leave_share(&signer, (counter, unit), records);
         }
     }
 
-    fn join_share(&mut self, signer: PeerKey, key: (u64, UnitIndex), records: &LeaseRecords) {
-        let share = self.times.share;
-        let Some(speaker) = self.speakers.get_mut(&signer) else { return };
-        speaker.live.insert(key);
-        // An older claim than those that count pushes one of them out.
-        let displaced = speaker.live.iter().nth(share).map(|(_, unit)| *unit);
-        self.rejudge(displaced, records);
+    fn join_share(&mut self, signer: &PeerKey, claim: (u64, UnitIndex), records: &LeaseRecords) {
+        let others = |unit| bids::by(records.bids(unit), signer).map_or(0, counter);
+        let displaced = self.speakers.join(signer, claim, others);
+        self.rejudge(displaced, claim.1, records);
     }
 
-    fn leave_share(&mut self, signer: PeerKey, key: (u64, UnitIndex), records: &LeaseRecords) {
-        let share = self.times.share;
-        let Some(speaker) = self.speakers.get_mut(&signer) else { return };
-        speaker.live.remove(&key);
-        let promoted = share.checked_sub(1).and_then(|last| speaker.live.iter().nth(last));
-        let promoted = promoted.map(|(_, unit)| *unit);
-        self.rejudge(promoted, records);
+    fn leave_share(&mut self, signer: &PeerKey, claim: (u64, UnitIndex), records: &LeaseRecords) {
+        let promoted = self.speakers.leave(signer, claim);
+        self.rejudge(promoted, claim.1, records);
     }
 
-    fn rejudge(&mut self, unit: Option<UnitIndex>, records: &LeaseRecords) {
-        if let Some(unit) = unit {
-            self.settle(unit, self.judge(unit, records));
+    /// Another unit, whose claim counts now or does no longer; the one in hand is judged anyway.
+    fn rejudge(&mut self, unit: Option<UnitIndex>, in_hand: UnitIndex, records: &LeaseRecords) {
+        if let Some(unit) = unit.filter(|unit| *unit != in_hand) {
+            self.settle(unit, records);
         }
     }
 
-    fn counts(&self, unit: UnitIndex, stay: &Stay) -> bool {
-        stay.fate == Fate::Live
-            && self.speakers.get(&stay.signer()).is_some_and(|speaker| {
-                speaker.live.iter().take(self.times.share).any(|key| *key == (stay.counter(), unit))
-            })
+    /// The bids that count as claims now.
+    fn live<'a>(
+        &'a self,
+        unit: UnitIndex,
+        records: &'a LeaseRecords,
+    ) -> impl Iterator<Item = &'a Arc<Statement>> {
+        let live = self.stays(unit, records).filter(|(_, stay)| stay.fate == Fate::Live);
+        live.map(|(bid, _)| bid).filter(move |bid| self.speakers.counts(&bid.signer(), (counter(bid), unit)))
     }
 
-    fn live(&self, unit: UnitIndex) -> impl Iterator<Item = &Stay> {
-        let stays = self.units.get(unit.get()).map_or(&[][..], |view| &view.stays);
-        stays.iter().filter(move |stay| self.counts(unit, stay))
-    }
-
-    fn judge(&self, unit: UnitIndex, records: &LeaseRecords) -> UnitState {
+    /// The state of a unit of the run.
+    #[must_use]
+    pub(super) fn state(&self, unit: UnitIndex, records: &LeaseRecords) -> UnitState {
         if let Some(Word::Receipted { content, .. }) = records.word(unit) {
             return UnitState::Done { content };
         }
         if let Some(by) = records.finished(unit).next() {
             return UnitState::Finished { by };
         }
-        match self.live(unit).min_by_key(|stay| stay.rank()) {
-            Some(stay) => UnitState::Leased { by: stay.signer(), epoch: stay.said.epoch() },
+        match self.live(unit, records).min_by_key(|bid| rank(bid)) {
+            Some(bid) => UnitState::Leased { by: bid.signer(), epoch: bid.epoch() },
             None => UnitState::Open,
         }
     }
 
-    fn settle(&mut self, unit: UnitIndex, state: UnitState) {
+    fn settle(&mut self, unit: UnitIndex, records: &LeaseRecords) {
         let now = self.now;
-        let Some(view) = self.units.get_mut(unit.get()) else { return };
-        let before = std::mem::replace(&mut view.state, state);
-        if before == state {
+        let state = self.state(unit, records);
+        let Some(seen) = self.units.get_mut(unit.get()) else { return };
+        let (old, new, mark) = (seen.stage, state.stage(), mark(&state));
+        if (old, seen.mark) == (new, mark) {
             return;
         }
-        let lasted = now.since(view.since);
-        view.since = now;
-        let (old, new) = (before.stage(), state.stage());
+        let lasted = now.since(seen.since.into());
+        (seen.since, seen.mark, seen.stage) = (now.into(), mark, new);
         if old == new {
             return;
         }
@@ -437,25 +333,29 @@ impl View {
         }
     }
 
-    /// The state of a unit of the run.
+    /// The stage of a unit of the run.
     #[must_use]
-    pub fn state(&self, unit: UnitIndex) -> UnitState {
-        self.units.get(unit.get()).map_or(UnitState::Open, |view| view.state)
+    pub fn stage(&self, unit: UnitIndex) -> Stage {
+        self.units.get(unit.get()).map_or(Stage::Open, |seen| seen.stage)
     }
 
-    /// Since when the unit is in this state, or since the view began.
+    /// Since when the unit is in its state, or since the view began.
     #[must_use]
     pub fn since(&self, unit: UnitIndex) -> Moment {
-        self.units.get(unit.get()).map_or(self.now, |view| view.since)
+        self.units.get(unit.get()).map_or(self.now, |seen| seen.since.into())
     }
 
-    /// Whose live claims a unit has, the winning one first. A finished unit has a claimant when somebody trains it
-    /// again.
-    #[must_use]
-    pub fn claimants(&self, unit: UnitIndex) -> Vec<PeerKey> {
-        let mut live: Vec<_> = self.live(unit).map(Stay::rank).collect();
+    /// Whose live claims a unit has, the winning one first.
+    pub(super) fn claimants(&self, unit: UnitIndex, records: &LeaseRecords) -> Vec<PeerKey> {
+        let mut live: Vec<_> = self.live(unit, records).map(|bid| rank(bid)).collect();
         live.sort_unstable();
         live.into_iter().map(|(.., signer)| signer).collect()
+    }
+
+    /// How many units are leased to a peer.
+    pub(super) fn leases(&self, peer: &PeerKey, records: &LeaseRecords) -> usize {
+        let is_its = |unit: &UnitIndex| matches!(self.state(*unit, records), UnitState::Leased { by, .. } if by == *peer);
+        self.speakers.held(peer).iter().filter(|unit| is_its(unit)).count()
     }
 
     /// Open units, in order.
@@ -482,19 +382,19 @@ impl View {
     /// How many peers were heard within the lease time.
     #[must_use]
     pub fn peers_heard(&self) -> usize {
-        self.heard
+        self.speakers.heard()
     }
 
     /// Whether a peer was heard within the lease time.
     #[must_use]
     pub fn is_heard(&self, peer: &PeerKey) -> bool {
-        self.speakers.get(peer).is_some_and(|speaker| speaker.voice == Voice::Heard)
+        self.speakers.is_heard(peer)
     }
 
     /// How long a lease lasts now without a word from its holder.
     #[must_use]
     pub fn lease(&self) -> Duration {
-        self.times.lease(self.heard)
+        self.times.lease(self.speakers.heard())
     }
 
     /// The longest time for which a unit was leased until it was finished, of those seen from here.
@@ -509,22 +409,23 @@ impl View {
         self.typical
     }
 
-    /// The epoch in which `peer` can claim a unit: the lowest without a dead claim, not below its own earlier claim, and
+    /// The epoch in which `peer` can claim a unit: the lowest without a dead claim, not below its own earlier bid, and
     /// such that the claim is kept. `None` when it can't hold this unit (again); it may train it all the same.
-    #[must_use]
-    pub fn next_epoch(&self, records: &LeaseRecords, unit: UnitIndex, peer: &PeerKey) -> Option<u32> {
-        let view = self.units.get(unit.get())?;
-        let bids = records.claims(unit);
-        if bids.iter().len() == 0 {
+    pub(super) fn next_epoch(&self, records: &LeaseRecords, unit: UnitIndex, peer: &PeerKey) -> Option<u32> {
+        let bids = records.bids(unit);
+        if bids.is_empty() {
             return Some(0);
         }
-        let own = view.stays.iter().find(|stay| stay.signer() == *peer);
-        if own.is_some_and(|stay| stay.fate == Fate::Expired) {
-            return None;
+        let mut dead = Vec::new();
+        for (bid, stay) in self.stays(unit, records) {
+            if stay.fate.is_dead() {
+                dead.push(bid.epoch());
+            }
+            if bid.signer() == *peer && stay.fate == Fate::Expired {
+                return None;
+            }
         }
-        let mut epoch = bids.of(peer).map_or(0, |kept| kept.epoch());
-        let mut dead: Vec<_> =
-            view.stays.iter().filter(|stay| stay.fate.is_dead()).map(|stay| stay.said.epoch()).collect();
+        let mut epoch = bids::by(bids, peer).map_or(0, |own| own.epoch());
         dead.sort_unstable();
         for dead in dead {
             if dead == epoch {
@@ -532,40 +433,43 @@ impl View {
             }
         }
         let name = records.units().unit(unit);
-        if bids.has_room(&name, epoch, peer) {
+        if bids::have_room(bids, &name, epoch, peer) {
             return Some(epoch);
         }
         bids.iter().map(|kept| kept.epoch()).max()?.checked_add(1)
     }
 }
 
-/// What a kept statement asks for, its signer having said `finished` with this counter.
-fn wanted(said: &Statement, finished: Option<u64>) -> Fate {
-    let claim = matches!(said.says(), Says::Claim(_));
-    let over = !claim || finished.is_some_and(|finished| Some(finished) >= said.says().counter());
-    if over { Fate::Over } else { Fate::Live }
+/// Of claims; smaller wins.
+fn rank(bid: &Statement) -> (u32, u64, PeerKey) {
+    (bid.epoch(), bid.tie(), bid.signer())
 }
 
-impl Stay {
-    fn begin(said: &Arc<Statement>, wanted: Fate, heard: bool, now: Moment) -> Self {
-        let fate = match wanted {
-            Fate::Live if !heard => Fate::Silent,
-            other => other,
-        };
-        Self { said: Arc::clone(said), first_seen: now, fate }
-    }
+fn counter(bid: &Arc<Statement>) -> u64 {
+    bid.says().counter().unwrap_or(0)
+}
 
-    /// Takes up a newer statement of the same signer.
-    fn follow(&mut self, said: &Arc<Statement>, wanted: Fate, heard: bool) {
-        let later = said.epoch() > self.said.epoch();
-        let newer = later || said.says().counter() > self.said.says().counter();
-        self.fate = match (self.fate, wanted) {
-            (Fate::Expired, _) => Fate::Expired,
-            (Fate::Silent, _) if !later => Fate::Silent,
-            (_, Fate::Live) if newer && !heard => Fate::Silent,
-            (Fate::Over, Fate::Live) if !newer => Fate::Over,
-            (_, wanted) => wanted,
-        };
-        self.said = Arc::clone(said);
+/// Two bytes of what a state says beside its stage.
+fn mark(state: &UnitState) -> [u8; 2] {
+    let of = |bytes: &[u8]| bytes.first_chunk().copied().unwrap_or_default();
+    match state {
+        UnitState::Open => [0; 2],
+        UnitState::Leased { by, epoch } => {
+            let [a, b] = of(by.as_bytes());
+            let [c, d, ..] = epoch.to_le_bytes();
+            [a ^ c, b ^ d]
+        }
+        UnitState::Finished { by } => of(by.as_bytes()),
+        UnitState::Done { content } => of(content.as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_small() {
+        assert_eq!(size_of::<Seen>(), 16);
     }
 }

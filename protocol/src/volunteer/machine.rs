@@ -89,7 +89,8 @@ pub struct Volunteer {
     me: PeerKey,
     settings: VolunteerSettings,
     table: LeaseTable,
-    order: Vec<u64>,
+    /// The upper halves of the rendezvous hashes of all units.
+    order: Vec<u32>,
     counter: u64,
     seed: u64,
     phase: Phase,
@@ -124,7 +125,8 @@ impl Volunteer {
     #[must_use]
     pub fn new(now: Moment, start: VolunteerStart) -> Self {
         let VolunteerStart { me, run, operator, units, counter, seed, outbox: items, settings } = start;
-        let order = units.indices().map(|unit| rendezvous_hash(&run, &units.unit(unit), &me)).collect();
+        let order = |unit| (rendezvous_hash(&run, &units.unit(unit), &me) >> 32) as u32;
+        let order = units.indices().map(order).collect();
         let mut outbox = Outbox::new(seed);
         for item in items {
             if let Some(unit) = units.index(&item.unit) {
@@ -285,7 +287,7 @@ impl Volunteer {
         let jobs: Vec<_> = self.jobs.keys().copied().collect();
         for unit in jobs {
             self.review(now, unit, effects);
-            if self.jobs.contains_key(&unit) && !self.table.view().claimants(unit).contains(&self.me) {
+            if self.jobs.contains_key(&unit) && !self.table.claimants(unit).contains(&self.me) {
                 self.claim(now, unit, effects);
             }
         }
@@ -410,7 +412,7 @@ impl Volunteer {
     fn review(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
         let Some(job) = self.jobs.get(&unit).copied() else { return };
         let name = self.table.units().unit(unit);
-        let state = self.table.view().state(unit);
+        let state = self.table.state(unit);
         if let UnitState::Done { .. } = state {
             self.drop_job(now, unit, effects);
             effects.push(VolunteerEffect::Note(VolunteerNote::NoLongerNeeded { unit: name }));
@@ -418,7 +420,7 @@ impl Volunteer {
         }
         // One that was asleep does not insist: whoever took the unit meanwhile has it.
         let doubted = self.is_doubted(now, job);
-        let taken = || self.table.view().claimants(unit).iter().any(|peer| *peer != self.me);
+        let taken = || self.table.claimants(unit).iter().any(|peer| *peer != self.me);
         let lost = self.has_lost(unit, job, state) || (doubted && job.role == Role::Lease && taken());
         // Work that was put into it is not thrown away, else.
         let late = job.began.is_some_and(|began| now.since(began) >= self.settings.contest);
@@ -451,7 +453,7 @@ impl Volunteer {
         if job.role == Role::Lease && matches!(state, UnitState::Finished { by } if by != self.me) {
             return true;
         }
-        let claimants = self.table.view().claimants(unit);
+        let claimants = self.table.claimants(unit);
         // One who doubles stands behind the holder from the start.
         let wins = if job.role == Role::Double { 2 } else { 1 };
         claimants.iter().position(|peer| *peer == self.me).is_some_and(|place| place >= wins)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::ids::PeerKey;
-use crate::lease::{LeaseTable, Moment, UnitIndex, UnitState};
+use crate::lease::{LeaseTable, Moment, UnitIndex};
 
 /// Why a unit is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub(super) struct Choice<'a> {
     pub(super) table: &'a LeaseTable,
     pub(super) memory: &'a BTreeSet<u32>,
     pub(super) disk: &'a BTreeSet<u32>,
-    /// The rendezvous hash of every unit.
-    pub(super) order: &'a [u64],
+    /// The upper halves of the rendezvous hashes of all units.
+    pub(super) order: &'a [u32],
     /// What a unit takes here.
     pub(super) pace: Option<Duration>,
     /// How long ago its last training ended.
@@ -44,7 +44,7 @@ impl Choice<'_> {
     /// The paths with open units, in the order in which this peer would come to them.
     pub(super) fn paths(&self, may: impl Fn(UnitIndex) -> bool) -> Vec<u32> {
         // Units come by path: each path once, with the turn of its first unit.
-        let mut paths: Vec<((u8, u64), u32)> = Vec::new();
+        let mut paths: Vec<((u8, u32), u32)> = Vec::new();
         for unit in self.table.view().open().iter().filter(|unit| may(*unit)) {
             let (turn, path) = ((self.place(unit), self.rank(unit)), self.table.units().unit(unit).path);
             match paths.last_mut() {
@@ -77,7 +77,7 @@ impl Choice<'_> {
             let there = finished.filter(|signer| view.is_heard(signer)).count() as u32;
             self.is_due(*unit, lease * (10 * there * there), lease / 4)
                 && may(*unit)
-                && view.claimants(*unit).is_empty()
+                && self.table.claimants(*unit).is_empty()
         });
         due.min_by_key(|unit| (view.since(*unit), self.rank(*unit)))
     }
@@ -95,7 +95,7 @@ impl Choice<'_> {
     }
 
     fn has_one_other_claimant(&self, unit: UnitIndex) -> bool {
-        matches!(&self.table.view().claimants(unit)[..], [only] if only != self.me)
+        matches!(&self.table.claimants(unit)[..], [only] if only != self.me)
     }
 
     /// With few open units left, a peer that is slower than others leaves them to those who are at work and will soon be free:
@@ -106,10 +106,8 @@ impl Choice<'_> {
         if view.open().is_empty() || pace <= typical {
             return false;
         }
-        let is_others =
-            |unit: &UnitIndex| !matches!(view.state(*unit), UnitState::Leased { by, .. } if by == *self.me);
         let (open, at_work) =
-            (view.open().len() as u32, view.leased().iter().filter(is_others).count() as u32);
+            (view.open().len() as u32, view.leased().len().saturating_sub(self.table.leases(self.me)) as u32);
         if at_work == 0 {
             return false;
         }
@@ -137,12 +135,12 @@ impl Choice<'_> {
 
     /// Whether the unit is in its state for `wait` and this peer's share of `window`.
     fn is_due(&self, unit: UnitIndex, wait: Duration, window: Duration) -> bool {
-        let share = (u128::from(self.rank(unit) >> 32) * window.as_millis()) >> 32;
+        let share = (u128::from(self.rank(unit)) * window.as_millis()) >> 32;
         let mine = Duration::from_millis(u64::try_from(share).unwrap_or(u64::MAX));
         self.now.since(self.table.view().since(unit)) >= wait.saturating_add(mine)
     }
 
-    fn rank(&self, unit: UnitIndex) -> u64 {
-        self.order.get(unit.get()).copied().unwrap_or(u64::MAX)
+    fn rank(&self, unit: UnitIndex) -> u32 {
+        self.order.get(unit.get()).copied().unwrap_or(u32::MAX)
     }
 }

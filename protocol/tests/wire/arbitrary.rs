@@ -106,7 +106,7 @@ proptest! {
         round_trip(seed, run, &Claim { unit, epoch: small, counter })?;
         round_trip(seed, run, &Release { unit, epoch: small, counter })?;
         round_trip(seed, run, &Heartbeat { counter })?;
-        round_trip(seed, run, &Finished { unit, counter, generation: small })?;
+        round_trip(seed, run, &Finished { unit, epoch: small, counter, generation: small })?;
         round_trip(seed, run, &Receipt { delegation: counter, unit, generation: small, content })?;
         round_trip(seed, run, &Reopen { delegation: counter, unit, generation: small.max(1) })?;
         round_trip(seed, run, &Complete { delegation: counter, model: protocol::ModelHash::from_bytes(hash) })?;

@@ -49,7 +49,7 @@ pub fn heartbeat() -> Heartbeat {
 }
 
 pub fn finished() -> Finished {
-    Finished { unit: UNIT, counter: 9, generation: 0 }
+    Finished { unit: UNIT, epoch: 0, counter: 9, generation: 0 }
 }
 
 pub fn receipt() -> Receipt {

@@ -152,8 +152,10 @@ impl World {
         let said = if is_heartbeat { &mut self.measure.heartbeats } else { &mut self.measure.words };
         *said = (said.0 + 1, said.1 + bytes);
         let mut batches: [Vec<u32>; BATCHES] = Default::default();
-        for other in 0..self.machines.len() {
-            if other != number && self.reach(number, other) && !self.link.loses() {
+        let (is_up, side) = (machine.is_up(), machine.nature.cut_off);
+        for (other, listener) in self.machines.iter().enumerate() {
+            let reaches = is_up && listener.is_up() && (!self.is_cut || listener.nature.cut_off == side);
+            if other != number && reaches && !self.link.loses() {
                 let batch = self.link.below(BATCHES as u64) as usize;
                 if let Some(batch) = batches.get_mut(batch) {
                     batch.push(other as u32);

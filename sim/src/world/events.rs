@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::coordinator::{CoordinatorEffect, CoordinatorEvent};
-use protocol::lease::{Moment, Outcome, Statement};
+use protocol::lease::Moment;
 use protocol::volunteer::{OfferAnswer, VolunteerEvent};
 use protocol::{ContentHash, ModelHash, Unit};
 
@@ -16,11 +16,7 @@ impl World {
         match event {
             Event::Start(machine) => self.start(machine),
             Event::Tick(machine, life) => self.tick(machine, life),
-            Event::Deliver(statement, peers) => {
-                for peer in peers {
-                    self.deliver(peer as usize, &statement);
-                }
-            }
+            Event::Deliver(statement, peers) => self.deliver_all(&peers, &statement),
             Event::Trained(machine, life, unit) => self.trained(machine, life, unit),
             Event::Exchange(machine, life, with) => self.exchange(machine, life, with),
             Event::Header(from, life, unit, content) => self.header(from, life, unit, content),
@@ -265,35 +261,6 @@ impl World {
         self.meet_some(number);
         self.after(1, Event::Tick(number, life));
         self.after_awake(number);
-    }
-
-    pub(super) fn deliver(&mut self, number: usize, statement: &Arc<Statement>) {
-        if !self.machines.get(number).is_some_and(|machine| machine.is_up()) {
-            return;
-        }
-        self.measure.delivered += 1;
-        let now = self.now;
-        let Some(machine) = self.machines.get_mut(number) else { return };
-        let moment = Moment(now);
-        let outcome = match &mut machine.mind {
-            Mind::Gone => return,
-            Mind::Volunteer(volunteer) => {
-                let mut effects = Vec::new();
-                let outcome = volunteer.hear(moment, statement, &mut effects);
-                for effect in effects {
-                    self.volunteer_effect(number, effect);
-                }
-                outcome
-            }
-            Mind::Coordinator(coordinator) => {
-                let mut effects = Vec::new();
-                let outcome = coordinator.hear(moment, statement, &mut effects);
-                self.coordinator_effects(effects);
-                outcome
-            }
-        };
-        self.measure.known += u64::from(outcome == Outcome::Known);
-        self.measure.applied += u64::from(matches!(outcome, Outcome::Applied(_)));
     }
 
     pub(super) fn volunteer(&mut self, number: usize, event: VolunteerEvent) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Effects, FAILED, Failure, Phase, Volunteer};
 use crate::ids::ContentHash;
-use crate::lease::{Moment, Says, UnitIndex, UnitState, Word};
+use crate::lease::{Moment, Says, UnitIndex, UnitState, Word, bid_of};
 use crate::records::Finished;
 use crate::unit::Unit;
 use crate::volunteer::event::{OfferAnswer, VolunteerEffect, VolunteerNote};
@@ -61,7 +61,7 @@ impl Volunteer {
         self.jobs.remove(&index);
         self.failures.remove(&unit.path);
         let accepted = UnitState::Done { content };
-        if self.phase == Phase::Complete || self.table.view().state(index) == accepted {
+        if self.phase == Phase::Complete || self.table.state(index) == accepted {
             return;
         }
         effects.push(VolunteerEffect::Keep { unit, content });
@@ -70,18 +70,21 @@ impl Volunteer {
     }
 
     fn say_finished(&mut self, now: Moment, index: UnitIndex, effects: &mut Effects) {
-        let generation = match self.table.records().word(index) {
-            Some(Word::Reopened { generation, .. } | Word::Receipted { generation, .. }) => generation,
-            None => 0,
-        };
+        let generation = self.table.records().word(index).map_or(0, |word| word.generation());
+        let epoch = self.own_epoch(index).or_else(|| self.table.next_epoch(index, &self.me)).unwrap_or(0);
         let (unit, counter) = (self.table.units().unit(index), self.count());
-        self.say(now, Says::Finished(Finished { unit, counter, generation }), effects);
+        self.say(now, Says::Finished(Finished { unit, epoch, counter, generation }), effects);
+    }
+
+    /// In which epoch this peer last spoke of a unit.
+    fn own_epoch(&self, index: UnitIndex) -> Option<u32> {
+        bid_of(self.table.records().bids(index), &self.me).map(|bid| bid.epoch())
     }
 
     /// Says that the report is not to be had here any more: others need not wait for it.
     fn give_up_report(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) {
         if self.table.records().finished(unit).any(|by| by == self.me) {
-            let epoch = self.table.records().claims(unit).of(&self.me).map_or(0, |kept| kept.epoch());
+            let epoch = self.own_epoch(unit).unwrap_or(0);
             self.release(now, unit, epoch, effects);
         }
     }
@@ -139,7 +142,7 @@ impl Volunteer {
             return;
         }
         let delivered = matches!(answer, OfferAnswer::Stored | OfferAnswer::Kept);
-        let is_done = matches!(self.table.view().state(index), UnitState::Done { .. });
+        let is_done = matches!(self.table.state(index), UnitState::Done { .. });
         if delivered && is_done {
             self.outbox.settle(index);
         } else {

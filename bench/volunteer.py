@@ -1,10 +1,13 @@
 """Times of a volunteer's life, with real processes on loopback: standard library only.
 
-    python3 bench/volunteer.py [--program target/release/opendipaco] [--rounds 5]
+    python3 bench/volunteer.py [--program target/release/opendipaco] [--rounds 5] [--only-units] [--rows 12000]
 
 * first lease: from the start of `join` to its first `training`
 * handing over: from SIGTERM of one volunteer to the `training` of another that takes its unit up; and to the end of the first
-* a hundred units: `join --threads 1` against `train --threads 1`, in turns, each on one core
+* a hundred units: `join --threads 1` from its start to its end against `train --threads 1`, in turns, each pinned to the first
+  core with all its threads. The coordinator, which in life is another machine, has the last core, and so has this script.
+  Where the system can't pin (no Linux), or has one core, it says so. A machine with other work disturbs the times by the clock:
+  the least of several turns says most, and processor time next to it.
 """
 
 import argparse
@@ -83,7 +86,7 @@ class Run:
 
 def say(what, seconds):
     values = ", ".join(f"{value:.3f}" for value in seconds)
-    print(f"{what}: median {statistics.median(seconds):.3f} s ({values})", flush=True)
+    print(f"{what}: least {min(seconds):.3f}, median {statistics.median(seconds):.3f} s ({values})", flush=True)
 
 
 def one_unit(rounds):
@@ -121,31 +124,53 @@ def one_unit(rounds):
         say("SIGTERM to the end of the process", gone)
 
 
+def pinned():
+    """A core for who is measured and another for everybody else; `None`: not pinned."""
+    if not hasattr(os, "sched_setaffinity"):
+        print("this system can't pin processes to cores: the coordinator and this script disturb what is measured")
+        return None, None
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) == 1:
+        print("one core for all: the coordinator and this script disturb what is measured")
+    else:
+        print(f"train and join on core {cores[0]}, the coordinator and this script on core {cores[-1]}")
+    os.sched_setaffinity(0, {cores[-1]})
+    return cores[0], cores[-1]
+
+
 def hundred(rounds, rows):
+    measured, others = pinned()
     with tempfile.TemporaryDirectory() as folder:
         settings = '[routing]\nkind = "round_robin"\npaths = 4\n[training]\nlayers = 25\nlookahead = 200\n'
         run = Run(pathlib.Path(folder), rows, settings)
-        alone, joined, idle, ratios, processor = [], [], [], [], []
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+        alone, joined, begun, idle, ended, ratios, processor = [], [], [], [], [], [], []
         for _ in range(rounds):
-            train = Process(run.folder, ["train", "run.toml", "--threads", "1"], cores[0])
+            train = Process(run.folder, ["train", "run.toml", "--threads", "1"], measured)
             alone.append(train.end())
-            coordinator, address = run.coordinator(cores[-1])
-            peer = run.join(address, cores[0])
-            began, busy = peer.expect("training")[1], 0
+            coordinator, address = run.coordinator(others)
+            peer = run.join(address, measured)
+            begun.append(peer.expect("training")[1])
+            busy = 0
             for _ in range(100):
                 event, worked = peer.expect("trained")
                 busy += event["seconds"]
-            idle.append((worked - began - busy) / (worked - began))
+            # A report is put away while the next unit is trained: only the last one's time is in here.
+            idle.append(worked - begun[-1] - busy)
             joined.append(peer.end())
             coordinator.end()
+            ended.append(joined[-1] - worked)
             ratios.append(joined[-1] / alone[-1])
             processor.append(peer.cpu / train.cpu)
+        print(f"{rows} rows, 100 units of {min(alone) / 100:.3f} s")
         say("train --threads 1, 100 units", alone)
         say("join --threads 1, 100 units, start to end", joined)
-        for what, values in [("join to train", ratios), ("the same in processor time", processor),
-                             ("of the time from first to last unit spent between units", idle)]:
-            print(f"{what}: median {statistics.median(values):.3f} ({', '.join(f'{v:.3f}' for v in values)})")
+        say("of it to the first unit", begun)
+        say("of it between units, all of them", idle)
+        say("of it from the last unit to the end", ended)
+        for what, values in [("join to train", ratios), ("the same in processor time", processor)]:
+            listed = ", ".join(f"{value:.3f}" for value in values)
+            print(f"{what}: least {min(values):.3f}, median {statistics.median(values):.3f} ({listed})")
+        print(f"the least of join to the least of train: {min(joined) / min(alone):.3f}", flush=True)
 
 
 if __name__ == "__main__":
@@ -158,4 +183,4 @@ if __name__ == "__main__":
     PROGRAM = str(pathlib.Path(args.program).resolve())
     if not args.only_units:
         one_unit(args.rounds)
-    hundred(max(3, args.rounds - 2), args.rows)
+    hundred(args.rounds, args.rows)

@@ -490,6 +490,21 @@ fn an_announced_run_is_shown_to_who_joins() {
     let shown = volunteer.expect("run");
     assert_eq!((&shown["name"], &shown["run"]), (&facts["name"], &facts["run"]));
     volunteer.kill();
+    let undecided = [
+        "join",
+        "--bootstrap",
+        &address,
+        "--no-mdns",
+        "--yes",
+        "--listen",
+        "/ip4/127.0.0.1/tcp/0",
+        "--data-dir",
+        "undecided",
+    ];
+    let message = fail(2, &undecided, folder);
+    for name in ["first@", "second@"] {
+        assert!(message.contains("several runs are open") && message.contains(name), "{message}");
+    }
     coordinator.kill();
 
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -1,6 +1,8 @@
 //! The one task that owns the swarm. It never waits for a reader or a caller: commands are answered through
 //! oneshots, events go through [`Delivery`].
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
 use libp2p_stream::IncomingStreams;
 use protocol::PeerKey;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{debug, warn};
 
 use crate::behaviour::{Behaviour, BehaviourEvent};
@@ -26,10 +28,9 @@ use crate::event::{Direction, GossipId, NetEvent, Reply, Verdict};
 use crate::keys::{to_key, to_peer};
 use crate::limits::{
     DIAL_ADDRESSES_MAX, GOSSIP_BYTES_MAX, IDENTIFIED_ADDRESSES_MAX, OUTBOX_TICK, REQUESTS_IN_MAX,
-    REQUESTS_IN_PER_PEER_MAX, SHUTDOWN_LINGER, SHUTDOWN_TIME, STREAM_TAKE_TIME, STREAMS_IN_MAX,
-    STREAMS_IN_PER_PEER_MAX,
+    REQUESTS_IN_PER_PEER_MAX, STREAM_TAKE_TIME, STREAMS_IN_MAX, STREAMS_IN_PER_PEER_MAX,
 };
-use crate::listen::{Listening, released};
+use crate::listen::Listening;
 use crate::outbox::{Attempt, Outbox};
 use crate::requests::Requests;
 use crate::slots::Slots;
@@ -52,6 +53,8 @@ pub(crate) struct EventLoop {
     dialed: BTreeMap<ConnectionId, (PeerKey, Multiaddr)>,
     requests: Requests,
     outbox: Outbox,
+    /// When the connections were last handed something that must leave before the end.
+    handed: Instant,
     requests_in: Slots,
     streams_in: Slots,
 }
@@ -81,6 +84,7 @@ impl EventLoop {
             dialed: BTreeMap::new(),
             requests: Requests::new(request_timeout),
             outbox: Outbox::default(),
+            handed: Instant::now(),
             requests_in: Slots::new(REQUESTS_IN_MAX, REQUESTS_IN_PER_PEER_MAX),
             streams_in: Slots::new(STREAMS_IN_MAX, STREAMS_IN_PER_PEER_MAX),
         }
@@ -140,6 +144,7 @@ impl EventLoop {
             Command::Verdict { id, from, verdict } => self.on_verdict(id, from, verdict),
             Command::Request { key, bytes, answer } => self.request(key, bytes, answer),
             Command::Respond { channel, bytes, answer } => {
+                self.handed = Instant::now();
                 let sent = self.swarm.behaviour_mut().requests.send_response(channel, bytes).is_ok();
                 let _ = answer.send(sent);
             }
@@ -240,6 +245,7 @@ impl EventLoop {
 
     fn gossip(&mut self, topic: String, bytes: Vec<u8>) -> Result<(), GossipError> {
         if self.swarm.behaviour().has_listener(&topic) {
+            self.handed = Instant::now();
             match publish(&mut self.swarm, &topic, &bytes, &self.state) {
                 Ok(Attempt::Done) => return Ok(()),
                 Ok(Attempt::Later) => {}
@@ -256,11 +262,12 @@ impl EventLoop {
     }
 
     fn retry(&mut self, only: Option<&str>) {
-        let (swarm, state) = (&mut self.swarm, &self.state);
+        let (swarm, state, handed) = (&mut self.swarm, &self.state, &mut self.handed);
         self.outbox.retry(only, |topic, bytes| {
             if !swarm.behaviour().has_listener(topic) {
                 return Attempt::Later;
             }
+            *handed = Instant::now();
             publish(swarm, topic, bytes, state).unwrap_or_else(|reason| {
                 warn!(topic, reason, "waiting gossip could not be sent");
                 count(&state.drops.gossip_out, 1);
@@ -280,6 +287,10 @@ impl EventLoop {
     }
 
     fn judge(&mut self, id: &MessageId, from: &PeerId, acceptance: MessageAcceptance) {
+        // It goes on to others, never back to whom it came from.
+        if matches!(acceptance, MessageAcceptance::Accept) && self.swarm.network_info().num_peers() > 1 {
+            self.handed = Instant::now();
+        }
         let gossip = &mut self.swarm.behaviour_mut().gossip;
         if !gossip.report_message_validation_result(id, from, acceptance) {
             debug!(%id, "a verdict came too late, or twice");
@@ -482,63 +493,6 @@ impl EventLoop {
     fn hearsay(&mut self, event: NetEvent) {
         if self.delivery.offer(event) == Offered::Dropped {
             count(&self.state.drops.hearsay, 1);
-        }
-    }
-
-    // The end
-
-    /// Lets gossip leave, closes every connection, gives the ports back.
-    async fn close(mut self, mut ended: Vec<oneshot::Sender<()>>) {
-        self.commands.close();
-        if self.swarm.network_info().num_peers() > 0 {
-            self.flush_gossip().await;
-        }
-        let ports: Vec<_> = self.swarm.listeners().cloned().collect();
-        for listener in self.listening.ids() {
-            self.swarm.remove_listener(listener);
-        }
-        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
-        for peer in peers {
-            // An error means that it is gone already.
-            let _ = self.swarm.disconnect_peer_id(peer);
-        }
-        let until = Instant::now() + SHUTDOWN_TIME;
-        while self.swarm.network_info().num_peers() > 0 {
-            tokio::select! {
-                event = self.swarm.select_next_some() => self.on_swarm_event(event),
-                () = sleep_until(until) => break,
-            }
-        }
-        while let Ok(command) = self.commands.try_recv() {
-            if let Command::Shutdown { answer } = command {
-                ended.push(answer);
-            }
-        }
-        self.state.forget_connections();
-        self.state.set_listening(Vec::new());
-        drop(self.swarm);
-        released(&ports, SHUTDOWN_TIME).await;
-        for answer in ended {
-            let _ = answer.send(());
-        }
-    }
-
-    /// Runs on until the outbox is empty, and then a moment longer for what the connections have in their
-    /// queues: they don't tell when these are empty.
-    async fn flush_gossip(&mut self) {
-        let mut tick = interval(OUTBOX_TICK / 5);
-        let mut until = Instant::now() + SHUTDOWN_TIME;
-        let mut lingering = false;
-        loop {
-            if self.outbox.is_empty() && !lingering {
-                lingering = true;
-                until = Instant::now() + SHUTDOWN_LINGER;
-            }
-            tokio::select! {
-                event = self.swarm.select_next_some() => self.on_swarm_event(event),
-                _ = tick.tick() => self.retry(None),
-                () = sleep_until(until) => return,
-            }
         }
     }
 }

@@ -97,5 +97,5 @@ pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(3);
 /// How long a shutdown waits for waiting gossip, and again for connections to close.
 pub(crate) const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
 
-/// How long a shutdown lets the connections empty their queues after the last gossip.
+/// How long after they were last handed something a shutdown lets the connections empty their queues.
 pub(crate) const SHUTDOWN_LINGER: Duration = Duration::from_millis(150);

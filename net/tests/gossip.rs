@@ -110,3 +110,17 @@ async fn a_shutdown_lets_the_last_words_out() {
     soon("the end", a.net.shutdown()).await;
     assert_eq!(b.expect_gossip().await.bytes, b"farewell");
 }
+
+#[tokio::test]
+async fn a_shutdown_lets_out_what_was_just_passed_on() {
+    let [a, mut b, mut c] = line(TCP).await;
+    for bytes in [b"who is there".as_slice(), b"the end"] {
+        a.net.gossip(TOPIC, bytes.to_vec()).await.unwrap();
+        let heard = b.expect_gossip().await;
+        b.judge(&heard, Verdict::Accept).await;
+        if bytes == b"the end" {
+            soon("the end", b.net.shutdown()).await;
+        }
+        assert_eq!(c.expect_gossip().await.bytes, bytes);
+    }
+}

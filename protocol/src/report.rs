@@ -158,6 +158,8 @@ pub fn content_hash(fingerprint: &Fingerprint, unit: Unit, report: &[u8]) -> Con
 struct Literals {
     positions: BTreeMap<Vec<u8>, u64>,
     bytes: Vec<u8>,
+    /// Room for the literal that is looked up: most are there already, and a report has very many.
+    one: Vec<u8>,
 }
 
 impl Literals {
@@ -167,17 +169,18 @@ impl Literals {
             if matches!(literal.test, Test::Unknown(_)) {
                 return Err("a literal is of a kind that this version does not know");
             }
-            let bytes =
-                serde_cbor::to_vec(literal).map_err(|_| "a literal holds a number that is not finite")?;
-            if bytes.len() > LITERAL_BYTES {
+            self.one.clear();
+            serde_cbor::to_writer(&mut self.one, literal)
+                .map_err(|_| "a literal holds a number that is not finite")?;
+            if self.one.len() > LITERAL_BYTES {
                 return Err("a literal is larger than a report may quote");
             }
             let next = self.positions.len() as u64;
-            let position = match self.positions.get(&bytes) {
+            let position = match self.positions.get(&self.one) {
                 Some(position) => *position,
                 None => {
-                    self.bytes.extend_from_slice(&bytes);
-                    self.positions.insert(bytes, next);
+                    self.bytes.extend_from_slice(&self.one);
+                    self.positions.insert(self.one.clone(), next);
                     next
                 }
             };

@@ -617,3 +617,56 @@ fn a_unit_that_was_slept_through_is_no_measure() {
     rig.trigger_trained(unit);
     assert_eq!(rig.volunteer.pace(), Some(Duration::from_secs(30)));
 }
+
+#[test]
+fn the_next_unit_begins_while_a_report_is_put_away_and_nothing_is_said_of_it_before() {
+    let mut rig = Rig::working();
+    let first = rig.expect_train();
+    rig.now = rig.now.after(Duration::from_secs(3));
+    rig.trigger(Event::TrainingOver { unit: first });
+    let second = rig.expect_train();
+    assert_ne!(first, second);
+    assert_eq!(rig.volunteer.training().collect::<Vec<_>>(), [second]);
+    assert_eq!(rig.volunteer.held(), 2, "it is held until its report is there");
+    let is_word = |effect: &Effect| {
+        matches!(effect, Effect::Say(Says::Finished(_) | Says::Release(_)) | Effect::Offer { .. })
+    };
+    assert!(!rig.effects.iter().any(is_word), "{:?}", rig.effects);
+    // A slow disk is none of the training's time.
+    rig.now = rig.now.after(Duration::from_secs(5));
+    rig.trigger_trained(first);
+    assert_eq!(rig.volunteer.pace(), Some(Duration::from_secs(3)));
+    rig.expect_effect(&Effect::Keep { unit: first, content: content(1) });
+    rig.expect("finished", |effect| {
+        matches!(effect, Effect::Say(Says::Finished(of)) if of.unit == first).then_some(())
+    });
+    rig.expect_offer(first);
+    assert_eq!(rig.volunteer.training().collect::<Vec<_>>(), [second]);
+}
+
+#[test]
+fn what_is_being_put_away_is_given_back_when_leaving_or_when_it_fails() {
+    for leaves in [true, false] {
+        let mut rig = Rig::working();
+        let first = rig.expect_train();
+        rig.trigger(Event::TrainingOver { unit: first });
+        let second = rig.expect_train();
+        let why = "no coordinator would take it".to_owned();
+        rig.trigger(if leaves { Event::Leave } else { Event::TrainingFailed { unit: first, why } });
+        let released = |of: Unit| {
+            move |effect: &Effect| {
+                matches!(effect, Effect::Say(Says::Release(release)) if release.unit == of).then_some(())
+            }
+        };
+        rig.expect("release", released(first));
+        if leaves {
+            rig.expect("release", released(second));
+        }
+        assert_eq!(rig.volunteer.training().count(), usize::from(!leaves));
+        if leaves {
+            // Its report is on disk all the same: the next start offers it.
+            rig.trigger_trained(first);
+            rig.expect_effect(&Effect::Keep { unit: first, content: content(1) });
+        }
+    }
+}

@@ -31,7 +31,7 @@ use crate::{files, key_file};
 const KEY_FILE: &str = "volunteer.pem";
 /// How long a volunteer looks for a run that fits, once it has reached somebody.
 const LOOK_FOR: Duration = Duration::from_secs(20);
-/// How long it waits for more runs to show, when one fits and nobody said which is wanted.
+/// How long it waits for more runs to show, when one fits, nobody said which is wanted, and there may be peers it hasn't met.
 const LOOK_AROUND: Duration = Duration::from_millis(300);
 /// How long after it was asked to stop the program ends in any case.
 const STOP_WITHIN: Duration = Duration::from_millis(950);
@@ -106,9 +106,9 @@ async fn look(
     for address in net.listening() {
         output.show_detail(&Event::Listening { address: address.to_string() });
     }
-    reach(&net, bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
+    let met = reach(&net, bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
     let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
-    let manifest = find(&mut community, choice, output).await?;
+    let manifest = find(&mut community, choice, met, output).await?;
     show_run(&manifest, output);
     confirm(Arc::clone(&manifest), args).await?;
     let folder = data_dir.join("runs").join(manifest.run().to_string());
@@ -148,8 +148,17 @@ fn outbox_name(key: &Path, data_dir: &Path, identity: &Identity) -> String {
     if is_same(data_dir.join(KEY_FILE)) { "outbox".into() } else { format!("outbox-{}", identity.key()) }
 }
 
+/// Whether everybody who was to be met is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    /// What these peers show is all there is.
+    All,
+    /// Others may show up.
+    Some,
+}
+
 /// Connects to the bootstrap peers: one is enough. When none answers, the peers of the last time are tried.
-async fn reach(net: &Net, bootstraps: &[Multiaddr], runs: &Path, mdns: bool, output: Output) -> Result<()> {
+async fn reach(net: &Net, bootstraps: &[Multiaddr], runs: &Path, mdns: bool, output: Output) -> Result<Met> {
     let mut dials = JoinSet::new();
     for address in bootstraps.iter().cloned() {
         let net = net.clone();
@@ -170,16 +179,16 @@ async fn reach(net: &Net, bootstraps: &[Multiaddr], runs: &Path, mdns: bool, out
         }
     }
     if reached > 0 || (bootstraps.is_empty() && mdns) {
-        return Ok(());
+        return Ok(if unreachable.is_empty() && !mdns { Met::All } else { Met::Some });
     }
     if reach_remembered(net, runs).await {
-        return Ok(());
+        return Ok(Met::Some);
     }
     if mdns {
         output.show(&Event::Warning {
             text: "no bootstrap peer can be reached; looking on the local network".into(),
         });
-        return Ok(());
+        return Ok(Met::Some);
     }
     bail!(
         "no bootstrap peer can be reached: {}. --bootstrap may be given several times",
@@ -203,7 +212,7 @@ async fn reach_remembered(net: &Net, runs: &Path) -> bool {
 }
 
 /// Waits until a run shows that fits.
-async fn find(community: &mut Community, choice: &Choice, output: Output) -> Result<Arc<Manifest>> {
+async fn find(community: &mut Community, choice: &Choice, met: Met, output: Output) -> Result<Arc<Manifest>> {
     let start = Instant::now();
     let mut seen = start;
     let mut fits_since: Option<Instant> = None;
@@ -236,7 +245,8 @@ async fn find(community: &mut Community, choice: &Choice, output: Output) -> Res
         }
         // Manifests that are still on their way may fit as well.
         let waiting = community.runs().values().any(|known| known.manifest.is_none());
-        let settled = fits_since.is_some_and(|since| since.elapsed() >= LOOK_AROUND);
+        let settled = fits_since.is_some_and(|since| since.elapsed() >= LOOK_AROUND)
+            || (met == Met::All && !waiting && community.is_acquainted());
         match choose(choice, &runs) {
             Ok(Some(manifest)) if choice.run.is_some() || settled => return Ok(manifest),
             Ok(Some(_)) => {

@@ -108,6 +108,8 @@ pub(crate) struct Community {
     wants: Wants,
     runs: BTreeMap<RunId, KnownRun>,
     connected: BTreeSet<PeerKey>,
+    /// Who said what it knows, since it is connected.
+    greeted: BTreeSet<PeerKey>,
     /// Questions that were lost on the way, or met a peer with too many others in hand: asked again with the next look
     /// at the circle. `None`: hello, else for that run's manifest.
     unanswered: BTreeSet<(PeerKey, Option<RunId>)>,
@@ -137,6 +139,7 @@ impl Community {
             wants,
             runs: BTreeMap::new(),
             connected: BTreeSet::new(),
+            greeted: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             budgets: Budgets::default(),
             own_record: None,
@@ -156,6 +159,11 @@ impl Community {
     /// The runs.
     pub(crate) fn runs(&self) -> &BTreeMap<RunId, KnownRun> {
         &self.runs
+    }
+
+    /// Whether everybody who is connected has said what it knows.
+    pub(crate) fn is_acquainted(&self) -> bool {
+        self.net.connected().iter().all(|peer| self.greeted.contains(peer))
     }
 
     /// Takes part in a run: its records are heard, its members are met.
@@ -295,6 +303,7 @@ impl Community {
             NetEvent::Disconnected { key } => {
                 self.connected.remove(&key);
                 self.budgets.forget(&key);
+                self.greeted.remove(&key);
                 for known in self.runs.values_mut() {
                     known.members.remove(&key);
                 }
@@ -398,7 +407,12 @@ impl Community {
             known.asked.remove(&peer);
         }
         match (what, answer) {
-            (Question::Hello, Ok(Answer::Hello(hello))) => self.on_hello(peer, hello),
+            (Question::Hello, Ok(Answer::Hello(hello))) => {
+                if self.connected.contains(&peer) {
+                    self.greeted.insert(peer);
+                }
+                self.on_hello(peer, hello)
+            }
             (Question::Manifest(run), Ok(Answer::Manifest(bytes))) => {
                 self.on_manifest(peer, Some(run), bytes.as_slice()).1
             }

@@ -3,6 +3,8 @@
 mod ahead;
 mod choosing;
 mod deliver;
+mod forgetting;
+mod keeping;
 mod outbox;
 mod standing;
 mod trainer;

@@ -10,7 +10,7 @@ use protocol::{ContentHash, Identity, ReportHeader, RunId, Signed, Unit, content
 use spec::Fingerprint;
 
 use crate::clock::unix_millis;
-use crate::disk::RealDisk;
+use crate::disk::{Disk, RealDisk};
 use crate::files;
 use crate::report_folder::{ReportFolder, ReportName, StoredReport};
 
@@ -32,9 +32,18 @@ impl Outbox {
         run: RunId,
         fingerprint: Fingerprint,
     ) -> Result<(Self, Vec<OutboxItem>)> {
+        Self::open_on(Box::new(RealDisk), folder, run, fingerprint)
+    }
+
+    pub(super) fn open_on(
+        disk: Box<dyn Disk>,
+        folder: &Path,
+        run: RunId,
+        fingerprint: Fingerprint,
+    ) -> Result<(Self, Vec<OutboxItem>)> {
         files::make_folder(folder)?;
         let hash = Box::new(move |unit: Unit, body: &[u8]| content_hash(&fingerprint, unit, body));
-        let reports = ReportFolder::new(Box::new(RealDisk), folder, protocol::limits::REPORT_BYTES, hash);
+        let reports = ReportFolder::new(disk, folder, protocol::limits::REPORT_BYTES, hash);
         let context = || format!("{}: the reports kept here can't be looked through", folder.display());
         let found = reports.look_through().with_context(context)?;
         let mut items = Vec::new();

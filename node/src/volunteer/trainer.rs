@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use protocol::{ContentHash, Identity, ReportLimits, Unit, content_hash, decode_report, encode_report};
+use protocol::{ContentHash, Unit};
 use snake::{Cancel, Prepared, TrainError};
 use spec::{Finding, ShardError, ShardStore, StoreCounters, train_unit_of};
 use tokio::sync::mpsc;
 
 use super::ahead::Ahead;
-use super::outbox::Outbox;
+use super::keeping::{Keeper, Keeping, Trained};
 
 /// Jobs that wait for the trainer: the machine asks for one at a time and may have given one up in between.
 const JOBS: usize = 8;
@@ -25,12 +25,12 @@ pub(crate) struct Job {
     pub(crate) cancel: Cancel,
 }
 
-/// How a job ended, and what the shard store looks like now.
+/// How far a job is, and what the shard store looks like after its training.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct Told {
     pub(crate) unit: Unit,
     pub(crate) outcome: Outcome,
-    pub(crate) shards: Shards,
+    pub(crate) shards: Option<Shards>,
 }
 
 /// The shard store after a job.
@@ -46,8 +46,10 @@ pub(crate) struct Shards {
 /// How a job ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
+    /// The training is through; the end comes when the report is put away.
+    Trained,
     /// The unit's report is in the outbox; `trouble`: only in memory, and why.
-    Trained { content: ContentHash, bytes: u64, rows: u64, seconds: f64, trouble: Option<String> },
+    Kept { content: ContentHash, bytes: u64, rows: u64, seconds: f64, trouble: Option<String> },
     /// Given up on request.
     Cancelled,
     /// It may go better another time.
@@ -65,27 +67,28 @@ pub(crate) struct Trainer {
 pub(crate) struct Workshop {
     /// Where shards come from, and the gate in front of them.
     pub(crate) store: Arc<ShardStore>,
-    /// Where reports go: they are on disk before anybody hears of them.
-    pub(crate) outbox: Outbox,
-    /// Signs the reports.
-    pub(crate) identity: Identity,
+    /// Puts reports away: they are on disk before anybody hears of them.
+    pub(crate) keeper: Keeper,
     /// How many cores to use.
     pub(crate) threads: usize,
 }
 
 impl Trainer {
-    /// Starts the thread. Every job ends with one [`Done`] in `done`.
-    pub(crate) fn start(workshop: Workshop, done: mpsc::Sender<Done>) -> Result<Self> {
+    /// Starts the thread. Every job ends with one [`Told`] in `told`; of one that was trained another comes before.
+    pub(crate) fn start(workshop: Workshop, told: mpsc::Sender<Told>) -> Result<Self> {
+        let Workshop { store, keeper, threads } = workshop;
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(workshop.threads)
+            .num_threads(threads)
             .thread_name(|i| format!("leaf-{i}"))
             .build()
             .context("the training threads can't be started")?;
-        let ahead = Ahead::start(Arc::clone(&workshop.store))?;
+        let ahead = Ahead::start(Arc::clone(&store))?;
+        let keeping = Keeping::start(keeper, told.clone())?;
+        let bench = Bench { store, pool, ahead, keeping };
         let (jobs, inbox) = mpsc::channel(JOBS);
         std::thread::Builder::new()
             .name("trainer".into())
-            .spawn(move || workshop.work(&pool, &ahead, inbox, &done))
+            .spawn(move || bench.work(inbox, &told))
             .context("the training thread can't be started")?;
         Ok(Self { jobs })
     }
@@ -100,41 +103,47 @@ impl Trainer {
 /// no more shards are in memory than allowed.
 type Current = Option<(u32, Prepared)>;
 
-impl Workshop {
-    fn work(
-        &self,
-        pool: &rayon::ThreadPool,
-        ahead: &Ahead,
-        mut jobs: mpsc::Receiver<Job>,
-        done: &mpsc::Sender<Done>,
-    ) {
+/// What the training thread has in front of it.
+struct Bench {
+    store: Arc<ShardStore>,
+    pool: rayon::ThreadPool,
+    ahead: Ahead,
+    keeping: Keeping,
+}
+
+impl Bench {
+    fn work(&self, mut jobs: mpsc::Receiver<Job>, told: &mpsc::Sender<Told>) {
         let mut current: Current = None;
         while let Some(job) = jobs.blocking_recv() {
-            let outcome = match job.cancel.is_cancelled() {
-                true => Outcome::Cancelled,
-                false => self.train(pool, ahead, &mut current, &job).unwrap_or_else(|outcome| outcome),
+            let trained = match job.cancel.is_cancelled() {
+                true => Err(Outcome::Cancelled),
+                false => self.train(&mut current, &job),
             };
-            let store = &self.store;
-            let shards = Shards {
-                in_memory: store.in_memory().into_iter().collect(),
-                on_disk: store.on_disk().into_iter().collect(),
-                counters: store.counters(),
-                finding: store.finding(),
+            let outcome = match trained.map(|trained| self.keeping.take(trained)) {
+                // Who took it tells of it.
+                Ok(true) => continue,
+                Ok(false) => Outcome::Failed("the thread that puts reports away has ended".into()),
+                Err(outcome) => outcome,
             };
-            if done.blocking_send(Done { unit: job.unit, outcome, shards }).is_err() {
+            let shards = Some(self.shards());
+            if told.blocking_send(Told { unit: job.unit, outcome, shards }).is_err() {
                 return;
             }
         }
     }
 
-    /// Trains a unit and puts its report into the outbox. Both sides are how it ended.
-    fn train(
-        &self,
-        pool: &rayon::ThreadPool,
-        ahead: &Ahead,
-        current: &mut Current,
-        job: &Job,
-    ) -> Result<Outcome, Outcome> {
+    fn shards(&self) -> Shards {
+        let store = &self.store;
+        Shards {
+            in_memory: store.in_memory().into_iter().collect(),
+            on_disk: store.on_disk().into_iter().collect(),
+            counters: store.counters(),
+            finding: store.finding(),
+        }
+    }
+
+    /// Trains a unit. The error is how it ended else.
+    fn train(&self, current: &mut Current, job: &Job) -> Result<Trained, Outcome> {
         let start = Instant::now();
         let (spec, fingerprint) = (self.store.spec(), self.store.fingerprint());
         let Unit { path, layer, .. } = job.unit;
@@ -147,25 +156,16 @@ impl Workshop {
             ShardError::Refused { reason } => Outcome::Refused(reason),
             error => Outcome::Failed(error.to_string()),
         })?;
-        ahead.wish(path, &job.soon);
+        self.ahead.wish(path, &job.soon);
         let rows = table.rows() as u64;
-        let (_, prepared) = current
-            .get_or_insert_with(|| (path, pool.install(|| Prepared::new(table, spec.training.profile))));
-        let trained = pool.install(|| train_unit_of(spec, fingerprint, prepared, path, layer, &job.cancel));
-        let buckets = trained.map_err(|error| match error {
+        let prepare = || self.pool.install(|| Prepared::new(table, spec.training.profile));
+        let (_, prepared) = current.get_or_insert_with(|| (path, prepare()));
+        let train = || train_unit_of(spec, fingerprint, prepared, path, layer, &job.cancel);
+        let buckets = self.pool.install(train).map_err(|error| match error {
             TrainError::Cancelled => Outcome::Cancelled,
             error => Outcome::Failed(error.to_string()),
         })?;
-        let report = encode_report(&buckets).map_err(|error| Outcome::Failed(error.to_string()))?;
-        // A report that no coordinator takes is said here, not lost there.
-        let limits = ReportLimits::for_path(&spec.schema, rows);
-        if let Err(error) = decode_report(&report, limits) {
-            return Err(Outcome::Failed(format!("no coordinator would take its report: {error}")));
-        }
-        let content = content_hash(&fingerprint, job.unit, &report);
-        let (bytes, seconds) = (report.len() as u64, start.elapsed().as_secs_f64());
-        let kept = self.outbox.keep(&self.identity, job.unit, content, report);
-        let trouble = kept.err().map(|error| format!("{error:#}"));
-        Ok(Outcome::Trained { content, bytes, rows, seconds, trouble })
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Trained { unit: job.unit, buckets, rows, seconds, shards: self.shards() })
     }
 }

@@ -18,9 +18,11 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::deliver::{Delivered, deliver};
+use super::forgetting::Forgetting;
+use super::keeping::Keeper;
 use super::outbox::Outbox;
 use super::standing::Teller;
-use super::trainer::{Done, Job, Outcome, Trainer, Workshop};
+use super::trainer::{Job, Outcome, Shards, Told, Trainer, Workshop};
 use crate::clock::{Clock, Slept, Waking, unix_millis};
 use crate::events::{Event, Output};
 use crate::exit::Refused;
@@ -76,6 +78,7 @@ struct Worker<'c> {
     finding: Option<Finding>,
     units: u64,
     complete: bool,
+    forgetting: Forgetting,
     watch: Watch,
     teller: Teller,
 }
@@ -106,7 +109,13 @@ pub(crate) async fn work(
     let (delivered_in, mut delivered) = mpsc::channel(INBOX);
     let watch = Watch::new(clock.now(), &units);
     let teller = Teller::start(clock.now(), output, status_every, Arc::clone(&store));
-    let workshop = Workshop { store, outbox: outbox.clone(), identity: identity.clone(), threads };
+    let keeper = Keeper {
+        schema: spec.schema.clone(),
+        fingerprint,
+        outbox: outbox.clone(),
+        identity: identity.clone(),
+    };
+    let workshop = Workshop { store, keeper, threads };
     let trainer = Trainer::start(workshop, done_in)?;
     let me = identity.key();
     let machine = Volunteer::new(
@@ -130,6 +139,7 @@ pub(crate) async fn work(
         clock,
         waking: Waking::begin(clock.faces()),
         trainer,
+        forgetting: Forgetting::new(outbox.clone()),
         outbox,
         output,
         jobs: BTreeMap::new(),
@@ -156,7 +166,7 @@ pub(crate) async fn work(
                         worker.on_heard(heard).await?;
                     }
                 }
-                Some(done) = done.recv() => worker.on_done(done).await?,
+                Some(told) = done.recv() => worker.on_told(told).await?,
                 Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
                 _ = tick.tick() => {
                     if let Some(slept) = worker.waking.tick(worker.clock.faces()) {
@@ -283,12 +293,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    async fn on_done(&mut self, done: Done) -> Result<()> {
-        let Done { unit, outcome, shards } = done;
-        let Unit { path, layer, .. } = unit;
-        if !matches!(outcome, Outcome::Cancelled) {
-            self.jobs.remove(&unit);
-        }
+    /// Takes up what the last training did to the shards here, before the next one is chosen.
+    async fn on_shards(&mut self, shards: Shards) -> Result<()> {
         if self.finding != shards.finding {
             self.finding = shards.finding;
             if self.finding == Some(Finding::Verified) {
@@ -306,9 +312,21 @@ impl Worker<'_> {
         });
         self.teller.on_disk(shards.on_disk.len());
         self.handle(VolunteerEvent::ShardsInMemory(shards.in_memory)).await?;
-        self.handle(VolunteerEvent::ShardsOnDisk(shards.on_disk)).await?;
+        self.handle(VolunteerEvent::ShardsOnDisk(shards.on_disk)).await
+    }
+
+    async fn on_told(&mut self, told: Told) -> Result<()> {
+        let Told { unit, outcome, shards } = told;
+        let Unit { path, layer, .. } = unit;
+        if !matches!(outcome, Outcome::Cancelled | Outcome::Trained) {
+            self.jobs.remove(&unit);
+        }
+        if let Some(shards) = shards {
+            self.on_shards(shards).await?;
+        }
         match outcome {
-            Outcome::Trained { content, bytes, rows, seconds, trouble } => {
+            Outcome::Trained => self.handle(VolunteerEvent::TrainingOver { unit }).await,
+            Outcome::Kept { content, bytes, rows, seconds, trouble } => {
                 self.units += 1;
                 self.teller.trained(self.clock.now());
                 self.show(&Event::Trained { path, layer, rows, bytes, seconds });
@@ -378,7 +396,7 @@ impl Worker<'_> {
                 VolunteerEffect::Keep { unit, content } => {
                     self.made.remove(&(unit, content));
                 }
-                VolunteerEffect::Forget { unit, content } => self.outbox.forget(unit, content),
+                VolunteerEffect::Forget { unit, content } => self.forgetting.add(unit, content),
                 VolunteerEffect::Offer { unit, content, to } => self.offer(unit, content, to),
                 VolunteerEffect::SyncWith(peer) => {
                     self.community.exchange(peer, Turn::first(run, self.machine.table().records()));
@@ -391,6 +409,7 @@ impl Worker<'_> {
             }
             more.into_iter().rev().for_each(|effect| todo.push_front(effect));
         }
+        self.forgetting.remove(self.complete);
         Ok(())
     }
 
@@ -442,6 +461,7 @@ impl Worker<'_> {
         } else if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
             tracing::info!("not everybody has said goodbye");
         }
+        self.forgetting.end().await;
         Ok(())
     }
 

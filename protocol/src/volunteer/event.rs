@@ -25,6 +25,12 @@ pub enum VolunteerEvent {
     ShardsInMemory(BTreeSet<u32>),
     /// The shards that are on disk now.
     ShardsOnDisk(BTreeSet<u32>),
+    /// A unit is trained, and its report is still being made and put away: the next one may begin meanwhile. It is held until
+    /// [`VolunteerEvent::TrainingDone`] or [`VolunteerEvent::TrainingFailed`], and nothing is said of it before. May be left out.
+    TrainingOver {
+        /// Which.
+        unit: Unit,
+    },
     /// A unit is trained, its report is made.
     TrainingDone {
         /// Which.

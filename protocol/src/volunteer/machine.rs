@@ -62,6 +62,8 @@ struct Job {
     turn: u64,
     /// When its training began; `None`: it is held for later.
     began: Option<Moment>,
+    /// Whether it is trained, and its report is still being put away.
+    trained: bool,
     /// Of its claim, if it could make one.
     epoch: Option<u32>,
     standing: Standing,
@@ -171,6 +173,7 @@ impl Volunteer {
             VolunteerEvent::Synced(peer) => self.synced_with(now, peer, effects),
             VolunteerEvent::ShardsInMemory(paths) => self.memory = paths,
             VolunteerEvent::ShardsOnDisk(paths) => self.disk = paths,
+            VolunteerEvent::TrainingOver { unit } => self.training_over(now, unit),
             VolunteerEvent::TrainingDone { unit, content, bytes } => {
                 self.training_done(now, unit, content, bytes, effects);
             }
@@ -222,11 +225,11 @@ impl Volunteer {
 
     /// The units that are being trained here.
     pub fn training(&self) -> impl Iterator<Item = Unit> {
-        let training = self.jobs.iter().filter(|(_, job)| job.began.is_some());
+        let training = self.jobs.iter().filter(|(_, job)| job.began.is_some() && !job.trained);
         training.map(|(unit, _)| self.table.units().unit(*unit))
     }
 
-    /// How many units are claimed here: those in training, and those held for later.
+    /// How many units are claimed here: those in training, those whose report is being put away, and those held for later.
     #[must_use]
     pub fn held(&self) -> usize {
         self.jobs.len()
@@ -424,9 +427,9 @@ impl Volunteer {
         let doubted = self.is_doubted(now, job);
         let taken = || self.table.claimants(unit).iter().any(|peer| *peer != self.me);
         let lost = self.has_lost(unit, job, state) || (doubted && job.role == Role::Lease && taken());
-        // Work that was put into it is not thrown away, else.
+        // Work that was put into it is not thrown away, else, and what is trained already never.
         let late = job.began.is_some_and(|began| now.since(began) >= self.settings.contest);
-        if !lost || (late && !doubted) {
+        if !lost || job.trained || (late && !doubted) {
             return;
         }
         self.drop_job(now, unit, effects);
@@ -440,7 +443,9 @@ impl Volunteer {
     fn drop_job(&mut self, now: Moment, unit: UnitIndex, effects: &mut Effects) -> Option<Job> {
         let job = self.jobs.remove(&unit)?;
         if job.began.is_some() {
-            self.free_since = now;
+            if !job.trained {
+                self.free_since = now;
+            }
             effects.push(VolunteerEffect::Abandon { unit: self.table.units().unit(unit) });
         }
         Some(job)
@@ -511,9 +516,4 @@ impl Volunteer {
     pub fn lease(&self) -> Duration {
         self.table.view().lease()
     }
-}
-
-/// The measured time of a unit after one more: what came last weighs a quarter.
-fn paced(before: Option<Duration>, last: Duration) -> Duration {
-    before.map_or(last, |before| (before * 3 + last) / 4)
 }

@@ -1,6 +1,8 @@
 //! From a unit trained to its receipt.
 
-use super::{Effects, FAILED, Failure, Phase, Volunteer, paced};
+use std::time::Duration;
+
+use super::{Effects, FAILED, Failure, Phase, Volunteer};
 use crate::ids::ContentHash;
 use crate::lease::{Moment, Says, Stage, UnitIndex, UnitState, Word, bid_of};
 use crate::records::Finished;
@@ -33,6 +35,19 @@ impl Volunteer {
         }
     }
 
+    /// Room for the next unit: what comes after training is disk, and waits for nothing here.
+    pub(super) fn training_over(&mut self, now: Moment, unit: Unit) {
+        let Some(index) = self.table.units().index(&unit) else { return };
+        let Some(job) = self.jobs.get_mut(&index).filter(|job| job.began.is_some() && !job.trained) else {
+            return;
+        };
+        job.trained = true;
+        self.free_since = now;
+        // What was slept is no measure.
+        let began = job.began.filter(|began| self.woke.is_none_or(|woke| *began > woke));
+        self.pace = began.map(|began| paced(self.pace, now.since(began))).or(self.pace);
+    }
+
     pub(super) fn training_done(
         &mut self,
         now: Moment,
@@ -42,12 +57,8 @@ impl Volunteer {
         effects: &mut Effects,
     ) {
         let Some(index) = self.table.units().index(&unit) else { return };
+        self.training_over(now, unit);
         let job = self.jobs.remove(&index);
-        let began = job.and_then(|job| job.began);
-        // What was slept is no measure.
-        let began = began.filter(|began| self.woke.is_none_or(|woke| *began > woke));
-        self.free_since = now;
-        self.pace = began.map(|began| paced(self.pace, now.since(began))).or(self.pace);
         self.failures.remove(&unit.path);
         let accepted = UnitState::Done { content };
         if self.phase == Phase::Complete || self.table.state(index) == accepted {
@@ -93,7 +104,9 @@ impl Volunteer {
     pub(super) fn training_failed(&mut self, now: Moment, unit: Unit, why: String, effects: &mut Effects) {
         let Some(index) = self.table.units().index(&unit) else { return };
         let Some(job) = self.jobs.remove(&index) else { return };
-        self.free_since = now;
+        if !job.trained {
+            self.free_since = now;
+        }
         if let Some(epoch) = job.epoch {
             self.release(now, index, epoch, effects);
         }
@@ -148,4 +161,9 @@ impl Volunteer {
             self.outbox.answered(now, index, &answer);
         }
     }
+}
+
+/// The measured time of a unit after one more: what came last weighs a quarter.
+fn paced(before: Option<Duration>, last: Duration) -> Duration {
+    before.map_or(last, |before| (before * 3 + last) / 4)
 }

@@ -100,7 +100,14 @@ impl Volunteer {
 
     pub(super) fn take(&mut self, now: Moment, unit: UnitIndex, role: Role, effects: &mut Effects) {
         self.turns += 1;
-        let job = Job { role, turn: self.turns, began: None, epoch: None, standing: Standing::Listed };
+        let job = Job {
+            role,
+            turn: self.turns,
+            began: None,
+            trained: false,
+            epoch: None,
+            standing: Standing::Listed,
+        };
         self.jobs.insert(unit, job);
         self.claim(now, unit, effects);
     }

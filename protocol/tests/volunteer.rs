@@ -286,6 +286,18 @@ fn reports_from_before_a_restart_are_offered_as_soon_as_the_coordinator_is_known
 }
 
 #[test]
+fn its_own_older_word_does_not_hide_the_report_it_has() {
+    let unit = Unit::new(1, 1);
+    let mut rig = Rig::with_outbox(vec![OutboxItem { unit, content: content(1), bytes: 5 }]).at_work();
+    // Reopened, and only then its own word from before the restart comes back, in a later epoch than it knew of.
+    rig.trigger_says(COORDINATOR, Says::Reopen(Reopen { delegation: 1, unit, generation: 1 }));
+    rig.trigger_says(ME, Says::Finished(Finished { unit, epoch: 3, counter: 90, generation: 0 }));
+    let table = rig.volunteer.table();
+    let state = table.state(table.units().index(&unit).unwrap());
+    assert_eq!(state, UnitState::Finished { by: peer(ME) }, "it says again that it has it");
+}
+
+#[test]
 fn a_loser_lets_go_within_two_seconds_and_not_later() {
     for (wait, lets_go) in [(1_000, true), (3_000, false)] {
         let mut rig = Rig::working();

@@ -135,9 +135,13 @@ impl Choice<'_> {
 
     /// Whether the unit is in its state for `wait` and this peer's share of `window`.
     fn is_due(&self, unit: UnitIndex, wait: Duration, window: Duration) -> bool {
+        let lasted = self.now.since(self.table.view().since(unit));
+        if lasted < wait {
+            return false;
+        }
         let share = (u128::from(self.rank(unit)) * window.as_millis()) >> 32;
         let mine = Duration::from_millis(u64::try_from(share).unwrap_or(u64::MAX));
-        self.now.since(self.table.view().since(unit)) >= wait.saturating_add(mine)
+        lasted >= wait.saturating_add(mine)
     }
 
     fn rank(&self, unit: UnitIndex) -> u32 {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::PeerKey;
-use crate::lease::{Change, Moment, Outcome, Says, Statement, UnitIndex, Units, View};
+use crate::lease::{Change, Moment, Outcome, Says, Statement, UnitIndex, UnitSet, Units, View};
 use crate::windows::{Recent, Ring, WINDOW, WINDOWS, Windows};
 
 /// How many peers are followed: those heard last.
@@ -69,9 +69,9 @@ pub struct Pace {
     allowed: Ring,
     sampled: Option<Moment>,
     /// Units that were claimed while we listened.
-    begun: Bits,
+    begun: UnitSet,
     /// Units that are known to be trained.
-    trained: Bits,
+    trained: UnitSet,
     peers: BTreeMap<PeerKey, Runner>,
     /// The peers by when they were heard last.
     order: BTreeSet<(Moment, PeerKey)>,
@@ -85,8 +85,8 @@ impl Pace {
             windows: Windows::new(now),
             allowed: Ring::new(now, WINDOW, WINDOWS),
             sampled: None,
-            begun: Bits::new(units.len()),
-            trained: Bits::new(units.len()),
+            begun: UnitSet::none(units.len()),
+            trained: UnitSet::none(units.len()),
             peers: BTreeMap::new(),
             order: BTreeSet::new(),
         }
@@ -102,7 +102,7 @@ impl Pace {
         let runner = self.peers.get_mut(&statement.signer());
         match (statement.says(), change) {
             (Says::Claim(_), Change::Claims(unit)) if said => {
-                self.begun.set(unit, true);
+                self.begun.insert(unit);
                 if let Some(runner) = runner {
                     runner.claim(now, unit);
                 }
@@ -113,17 +113,17 @@ impl Pace {
                 }
             }
             (Says::Finished(_), Change::Finished(unit)) => {
-                let counts = said || self.begun.get(unit);
+                let counts = said || self.begun.contains(unit);
                 if let Some(runner) = runner.filter(|_| counts) {
                     runner.finish(now, unit, said);
                 }
                 self.trained(now, unit, counts);
             }
             // A coordinator that starts again says all its receipts again.
-            (Says::Receipt(_), Change::Word(unit)) => self.trained(now, unit, self.begun.get(unit)),
+            (Says::Receipt(_), Change::Word(unit)) => self.trained(now, unit, self.begun.contains(unit)),
             (Says::Reopen(_), Change::Word(unit)) => {
-                self.begun.set(unit, false);
-                self.trained.set(unit, false);
+                self.begun.remove(unit);
+                self.trained.remove(unit);
             }
             _ => {}
         }
@@ -193,8 +193,8 @@ impl Pace {
     }
 
     fn trained(&mut self, now: Moment, unit: UnitIndex, counts: bool) {
-        if !self.trained.get(unit) {
-            self.trained.set(unit, true);
+        if !self.trained.contains(unit) {
+            self.trained.insert(unit);
             if counts {
                 self.windows.count(now);
             }
@@ -238,26 +238,5 @@ impl Runner {
     fn pace(&self, now: Moment) -> PeerPace {
         let finished = self.finished.counts(now).fold(0, u32::saturating_add);
         PeerPace { finished, millis_per_unit: self.millis }
-    }
-}
-
-/// A bit per unit.
-#[derive(Debug, Clone)]
-struct Bits(Vec<u64>);
-
-impl Bits {
-    fn new(units: usize) -> Self {
-        Self(vec![0; units.div_ceil(64)])
-    }
-
-    fn get(&self, unit: UnitIndex) -> bool {
-        self.0.get(unit.get() / 64).is_some_and(|word| word >> (unit.get() % 64) & 1 == 1)
-    }
-
-    fn set(&mut self, unit: UnitIndex, to: bool) {
-        if let Some(word) = self.0.get_mut(unit.get() / 64) {
-            let bit = 1 << (unit.get() % 64);
-            *word = if to { *word | bit } else { *word & !bit };
-        }
     }
 }

@@ -11,7 +11,7 @@ pub struct UnitSet {
 
 impl UnitSet {
     /// None of so many units.
-    pub(super) fn none(units: usize) -> Self {
+    pub(crate) fn none(units: usize) -> Self {
         Self { bits: vec![0; units.div_ceil(64)], len: 0 }
     }
 
@@ -55,14 +55,14 @@ impl UnitSet {
         })
     }
 
-    pub(super) fn insert(&mut self, unit: UnitIndex) {
+    pub(crate) fn insert(&mut self, unit: UnitIndex) {
         if let Some(word) = self.bits.get_mut(unit.get() / 64) {
             self.len += usize::from(*word & bit(unit) == 0);
             *word |= bit(unit);
         }
     }
 
-    pub(super) fn remove(&mut self, unit: UnitIndex) {
+    pub(crate) fn remove(&mut self, unit: UnitIndex) {
         if let Some(word) = self.bits.get_mut(unit.get() / 64) {
             self.len -= usize::from(*word & bit(unit) != 0);
             *word &= !bit(unit);

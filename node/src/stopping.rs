@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// How long the last word may take. It is said in no time, unless nobody reads it or the machine is far too busy.
-const LAST_WORD: Duration = Duration::from_secs(1);
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// Resolves when the person or the system asks the program to stop.
 pub(crate) async fn asked() {
@@ -90,8 +90,10 @@ impl Stop {
                                 let _ = writeln!(std::io::stderr().lock(), "{text}");
                                 let _ = done.send(());
                             });
-                            let _ = tokio::time::timeout(LAST_WORD, said).await;
-                            std::process::exit(1);
+                            tokio::select! {
+                                () = signals.next() => std::process::exit(130),
+                                _ = tokio::time::timeout(LAST_WORD, said) => std::process::exit(1),
+                            }
                         }
                     }
                 });

@@ -151,8 +151,8 @@ fn outbox_name(key: &Path, data_dir: &Path, identity: &Identity) -> String {
 /// Whether everybody who was to be met is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Met {
-    /// What these peers show is all there is.
-    All,
+    /// What these peers, so many, show is all there is.
+    All(usize),
     /// Others may show up.
     Some,
 }
@@ -179,7 +179,7 @@ async fn reach(net: &Net, bootstraps: &[Multiaddr], runs: &Path, mdns: bool, out
         }
     }
     if reached > 0 || (bootstraps.is_empty() && mdns) {
-        return Ok(if unreachable.is_empty() && !mdns { Met::All } else { Met::Some });
+        return Ok(if unreachable.is_empty() && !mdns { Met::All(reached) } else { Met::Some });
     }
     if reach_remembered(net, runs).await {
         return Ok(Met::Some);
@@ -246,7 +246,7 @@ async fn find(community: &mut Community, choice: &Choice, met: Met, output: Outp
         // Manifests that are still on their way may fit as well.
         let waiting = community.runs().values().any(|known| known.manifest.is_none());
         let settled = fits_since.is_some_and(|since| since.elapsed() >= LOOK_AROUND)
-            || (met == Met::All && !waiting && community.is_acquainted());
+            || matches!(met, Met::All(peers) if !waiting && community.is_acquainted_with(peers));
         match choose(choice, &runs) {
             Ok(Some(manifest)) if choice.run.is_some() || settled => return Ok(manifest),
             Ok(Some(_)) => {

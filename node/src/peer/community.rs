@@ -161,9 +161,9 @@ impl Community {
         &self.runs
     }
 
-    /// Whether everybody who is connected has said what it knows.
-    pub(crate) fn is_acquainted(&self) -> bool {
-        self.net.connected().iter().all(|peer| self.greeted.contains(peer))
+    /// Whether everybody who is connected has said what it knows, and so many have.
+    pub(crate) fn is_acquainted_with(&self, peers: usize) -> bool {
+        self.greeted.len() >= peers && self.net.connected().iter().all(|peer| self.greeted.contains(peer))
     }
 
     /// Takes part in a run: its records are heard, its members are met.
@@ -302,7 +302,6 @@ impl Community {
             }
             NetEvent::Disconnected { key } => {
                 self.connected.remove(&key);
-                self.budgets.forget(&key);
                 self.greeted.remove(&key);
                 for known in self.runs.values_mut() {
                     known.members.remove(&key);

@@ -335,8 +335,8 @@ impl Worker<'_> {
                 }
                 self.made.insert((unit, content));
                 self.handle(VolunteerEvent::TrainingDone { unit, content, bytes }).await?;
-                if self.made.remove(&(unit, content)) {
-                    // The machine does not want it.
+                if self.made.remove(&(unit, content)) && !self.machine.keeps(&unit, content) {
+                    // The machine does not want it, and has not had it from before either.
                     self.outbox.forget(unit, content);
                 }
                 Ok(())

@@ -11,7 +11,7 @@ use super::event::{RunComplete, VolunteerEffect, VolunteerEvent, VolunteerNote};
 use super::outbox::{Outbox, OutboxItem};
 use super::pick::Role;
 use super::settings::VolunteerSettings;
-use crate::ids::{PeerKey, RunId};
+use crate::ids::{ContentHash, PeerKey, RunId};
 use crate::lease::{
     Change, Ignored, LeaseTable, Moment, Outcome, Says, Statement, UnitIndex, UnitState, Units,
     rendezvous_hash,
@@ -80,6 +80,8 @@ enum Standing {
 #[derive(Debug, Clone, Copy)]
 struct Failure {
     tries: u32,
+    /// When the last one was.
+    at: Moment,
     until: Moment,
 }
 
@@ -245,6 +247,13 @@ impl Volunteer {
     #[must_use]
     pub fn unreceipted(&self) -> usize {
         self.outbox.waiting()
+    }
+
+    /// Whether a report is kept until the run is complete.
+    #[must_use]
+    pub fn keeps(&self, unit: &Unit, content: ContentHash) -> bool {
+        let index = self.table.units().index(unit);
+        index.is_some_and(|index| self.outbox.content(index) == Some(content))
     }
 
     /// The bytes of all reports that are kept.

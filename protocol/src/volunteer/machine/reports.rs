@@ -59,7 +59,11 @@ impl Volunteer {
         let Some(index) = self.table.units().index(&unit) else { return };
         self.training_over(now, unit);
         let job = self.jobs.remove(&index);
-        self.failures.remove(&unit.path);
+        // What began before something of the same shard failed does not speak for it.
+        let since = job.and_then(|job| job.began);
+        if self.failures.get(&unit.path).is_some_and(|failure| since.is_none_or(|since| since > failure.at)) {
+            self.failures.remove(&unit.path);
+        }
         let accepted = UnitState::Done { content };
         if self.phase == Phase::Complete || self.table.state(index) == accepted {
             return;
@@ -110,10 +114,10 @@ impl Volunteer {
         if let Some(epoch) = job.epoch {
             self.release(now, index, epoch, effects);
         }
-        let failure = self.failures.entry(unit.path).or_insert(Failure { tries: 0, until: now });
+        let failure = self.failures.entry(unit.path).or_insert(Failure { tries: 0, at: now, until: now });
         let again_in = backoff(FAILED, failure.tries, self.seed ^ u64::from(unit.path));
         failure.tries = failure.tries.saturating_add(1);
-        failure.until = now.after(again_in);
+        (failure.at, failure.until) = (now, now.after(again_in));
         // What is held of the same shard goes to others.
         let held = self.jobs.iter().filter(|(_, job)| job.began.is_none());
         let same = held.filter(|(of, _)| self.table.units().unit(**of).path == unit.path);

@@ -174,6 +174,23 @@ fn a_peer_holds_no_more_than_its_share() {
 }
 
 #[test]
+fn how_long_a_lease_takes_is_told_by_those_who_end_theirs() {
+    let mut rig = Rig::new();
+    rig.trigger_claim(1, 0, 1);
+    rig.trigger_wait(10);
+    // Another one trained the same, whose claim came second.
+    rig.trigger_claim(2, 1, 1);
+    rig.trigger_says(2, Says::Finished(Finished { unit: UNIT, epoch: 1, counter: 2, generation: 0 }));
+    assert_eq!(rig.table.view().longest_lease(), None);
+    let unit = Unit::new(1, 1);
+    rig.trigger_says(3, Says::Claim(Claim { unit, epoch: 0, counter: 1 }));
+    rig.trigger_wait(7);
+    rig.trigger_says(3, Says::Finished(Finished { unit, epoch: 0, counter: 2, generation: 0 }));
+    assert_eq!(rig.table.view().longest_lease(), Some(Duration::from_secs(7)));
+    assert_eq!(rig.table.view().typical_lease(), Some(Duration::from_secs(7)));
+}
+
+#[test]
 fn more_peers_that_speak_make_longer_leases() {
     let mut rig = Rig::new();
     for signer in 1..=98 {

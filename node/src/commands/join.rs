@@ -33,6 +33,10 @@ const KEY_FILE: &str = "volunteer.pem";
 const LOOK_FOR: Duration = Duration::from_secs(20);
 /// How long it waits for more runs to show, when one fits, nobody said which is wanted, and there may be peers it hasn't met.
 const LOOK_AROUND: Duration = Duration::from_millis(300);
+/// How long after the last time the bootstrap peers are dialed again when nobody is connected.
+const DIAL_AGAIN: Duration = Duration::from_secs(2);
+/// Ticks are far more frequent: what is beyond this between two, the program slept or was stopped.
+const STOOD_STILL: Duration = Duration::from_secs(1);
 /// How long after it was asked to stop the program ends in any case.
 const STOP_WITHIN: Duration = Duration::from_millis(950);
 /// How long it waits for a run that fits, when what was shown first does not.
@@ -108,7 +112,7 @@ async fn look(
     }
     let met = reach(&net, bootstraps, &data_dir.join("runs"), !args.network.no_mdns, output).await?;
     let mut community = Community::new(net, events, identity.clone(), Clock::start(), Wants::AllRuns);
-    let manifest = find(&mut community, choice, met, output).await?;
+    let manifest = find(&mut community, bootstraps, choice, met, output).await?;
     show_run(&manifest, output);
     confirm(Arc::clone(&manifest), args).await?;
     let folder = data_dir.join("runs").join(manifest.run().to_string());
@@ -211,10 +215,50 @@ async fn reach_remembered(net: &Net, runs: &Path) -> bool {
     false
 }
 
+/// For how long a run was looked for, and when the bootstrap peers were dialed.
+struct Search {
+    /// Without the time for which the program stood still.
+    looked: Duration,
+    last: Instant,
+    dialed: Instant,
+}
+
+impl Search {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self { looked: Duration::ZERO, last: now, dialed: now }
+    }
+
+    /// Lets time pass. The bootstrap peers are dialed again when nobody is connected: they may have been lost before they showed
+    /// anything.
+    fn go_on(&mut self, net: &Net, bootstraps: &[Multiaddr]) {
+        let now = Instant::now();
+        self.looked += now.duration_since(self.last).min(STOOD_STILL);
+        self.last = now;
+        if net.connected().is_empty() && now.duration_since(self.dialed) >= DIAL_AGAIN {
+            self.dialed = now;
+            for address in bootstraps.iter().cloned() {
+                let net = net.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = net.dial(address).await {
+                        tracing::debug!("a bootstrap peer can't be reached: {error}");
+                    }
+                });
+            }
+        }
+    }
+}
+
 /// Waits until a run shows that fits.
-async fn find(community: &mut Community, choice: &Choice, met: Met, output: Output) -> Result<Arc<Manifest>> {
-    let start = Instant::now();
-    let mut seen = start;
+async fn find(
+    community: &mut Community,
+    bootstraps: &[Multiaddr],
+    choice: &Choice,
+    met: Met,
+    output: Output,
+) -> Result<Arc<Manifest>> {
+    let mut search = Search::begin();
+    let mut seen = Instant::now();
     let mut fits_since: Option<Instant> = None;
     let mut bad: Option<String> = None;
     let mut tick = interval(Duration::from_millis(50));
@@ -235,6 +279,7 @@ async fn find(community: &mut Community, choice: &Choice, met: Met, output: Outp
             }
             _ = tick.tick() => community.tick().await,
         }
+        search.go_on(community.net(), bootstraps);
         let runs: BTreeMap<RunId, Arc<Manifest>> = community
             .runs()
             .iter()
@@ -259,7 +304,7 @@ async fn find(community: &mut Community, choice: &Choice, met: Met, output: Outp
         if let Some(reason) = bad.take_if(|_| runs.is_empty() && seen.elapsed() >= HEAR_OUT) {
             return Err(Refused(reason).into());
         }
-        if fits_since.is_none() && start.elapsed() >= LOOK_FOR {
+        if fits_since.is_none() && search.looked >= LOOK_FOR {
             bail!(
                 "no open run was found within {} s; check --bootstrap{}",
                 LOOK_FOR.as_secs(),

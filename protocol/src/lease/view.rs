@@ -314,11 +314,19 @@ impl View {
             return;
         }
         let lasted = now.since(seen.since.into());
+        // What somebody else finished tells nothing of how long its holder takes.
+        let by_holder = match state {
+            UnitState::Finished { by } => {
+                let bid = bids::by(records.bids(unit), &by);
+                bid.is_some_and(|bid| seen.mark == self::mark(&UnitState::Leased { by, epoch: bid.epoch() }))
+            }
+            _ => false,
+        };
         (seen.since, seen.mark, seen.stage) = (now.into(), mark, new);
         if old == new {
             return;
         }
-        if old == Stage::Leased && new != Stage::Open {
+        if old == Stage::Leased && by_holder {
             self.longest = self.longest.max(Some(lasted));
             self.typical = Some(self.typical.map_or(lasted, |typical| (typical * 15 + lasted) / 16));
         }
@@ -406,13 +414,13 @@ impl View {
         self.times.lease(self.speakers.heard())
     }
 
-    /// The longest time for which a unit was leased until it was finished, of those seen from here.
+    /// The longest time for which a unit was leased until its holder finished it, of those seen from here.
     #[must_use]
     pub fn longest_lease(&self) -> Option<Duration> {
         self.longest
     }
 
-    /// The time for which units are leased until they are finished, smoothed over those seen from here.
+    /// The time for which units are leased until their holders finish them, smoothed over those seen from here.
     #[must_use]
     pub fn typical_lease(&self) -> Option<Duration> {
         self.typical

@@ -80,7 +80,9 @@ impl ReportFolder {
             match name.map(|name| self.get(name).map(|_| name)) {
                 Some(Ok(name)) => found.reports.entry(name.unit).or_default().push(name),
                 // It may be whole, and acknowledged: what can't be read now is no reason to lose it.
-                Some(Err(error)) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
+                Some(Err(error)) if error.kind() != io::ErrorKind::InvalidData => {
+                    return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+                }
                 _ => {
                     self.disk.remove(&path)?;
                     found.damaged.push(path);

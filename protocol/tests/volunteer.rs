@@ -682,3 +682,64 @@ fn what_is_being_put_away_is_given_back_when_leaving_or_when_it_fails() {
         }
     }
 }
+
+#[test]
+fn those_who_only_say_that_they_finished_are_not_waited_for_for_ever() {
+    let mut rig = Rig::working();
+    let begun = rig.expect_train();
+    let wanted = Unit::new(1 - begun.path, 0);
+    let all = (0..2).flat_map(|path| (0..2).map(move |layer| Unit::new(path, layer)));
+    for unit in all.filter(|unit| *unit != wanted) {
+        rig.trigger_says(COORDINATOR, receipt(unit, 0, 2));
+    }
+    rig.effects.clear();
+    // Two peers that live say it in turn, each in a higher epoch than the other, and never deliver.
+    for turn in 0..100 {
+        for signer in [8, 9] {
+            rig.trigger_says(signer, Says::Heartbeat(Heartbeat { counter: 1_000 + u64::from(turn) }));
+        }
+        if turn % 10 == 0 {
+            let says =
+                Finished { unit: wanted, epoch: turn, counter: 1_000 + u64::from(turn), generation: 0 };
+            rig.trigger_says(8 + (turn / 10 % 2) as u8, Says::Finished(says));
+        }
+        rig.trigger_wait(Duration::from_secs(15));
+    }
+    assert_eq!(rig.expect_train(), wanted);
+}
+
+#[test]
+fn what_one_coordinator_refused_is_trained_again_for_another() {
+    let mut rig = Rig::working();
+    let unit = rig.expect_train();
+    let all = (0..2).flat_map(|path| (0..2).map(move |layer| Unit::new(path, layer)));
+    for other in all.filter(|other| *other != unit) {
+        rig.trigger_says(COORDINATOR, receipt(other, 0, 2));
+    }
+    rig.trigger_trained(unit);
+    rig.expect_offer(unit);
+    rig.trigger(Event::OfferAnswered { unit, answer: OfferAnswer::No("not what I think".into()) });
+    rig.trigger_wait(Duration::from_secs(30));
+    rig.expect_no(|effect| matches!(effect, Effect::Train { .. }));
+    rig.trigger(Event::Heard(delegated(2, peer(2))));
+    rig.trigger_wait(Duration::from_secs(30));
+    assert_eq!(rig.expect_train(), unit);
+}
+
+#[test]
+fn deliveries_under_way_stay_few_when_receipts_come_by_other_ways() {
+    let units: Vec<Unit> = (0..32).map(|path| Unit::new(path, 0)).collect();
+    let item = |unit: &Unit| OutboxItem { unit: *unit, content: content(1), bytes: 10 };
+    let mut rig = Rig::of(&[10; 32], units.iter().map(item).collect()).at_work();
+    let offers = |rig: &Rig| rig.effects.iter().filter(|it| matches!(it, Effect::Offer { .. })).count();
+    let at_once = VolunteerSettings::default().offers;
+    assert_eq!(offers(&rig), at_once);
+    // A receipt makes room for the next offer, as long as not too many bodies are still on their way.
+    for unit in units.iter().take(20) {
+        rig.trigger_says(COORDINATOR, receipt(*unit, 0, 1));
+    }
+    rig.trigger_wait(Duration::from_secs(1));
+    assert_eq!(offers(&rig), 4 * at_once);
+    rig.trigger(Event::OfferAnswered { unit: units[0], answer: OfferAnswer::Stored });
+    assert_eq!(offers(&rig), 4 * at_once + 1);
+}

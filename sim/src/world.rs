@@ -118,7 +118,7 @@ pub struct World {
     /// The next volunteer to be replaced.
     oldest: usize,
     measure: Measure,
-    /// Threads for statements that reach many; `None`: this one alone.
+    /// Threads beside this one, for statements that reach many.
     pool: Option<Arc<ThreadPool>>,
 }
 
@@ -179,7 +179,7 @@ impl World {
     /// The system has no room for them.
     pub fn on_threads(mut self, threads: usize) -> Result<Self> {
         if threads > 1 {
-            self.pool = Some(Arc::new(ThreadPoolBuilder::new().num_threads(threads).build()?));
+            self.pool = Some(Arc::new(ThreadPoolBuilder::new().num_threads(threads - 1).build()?));
         }
         Ok(self)
     }

@@ -1,11 +1,12 @@
 //! Working on a run: the decisions' events and effects, connected to network, trainer, outbox.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use net::Verdict;
 use protocol::lease::{LeaseTimes, Outcome as Merged, Says, Statement, Units};
 use protocol::volunteer::{
@@ -166,7 +167,10 @@ pub(crate) async fn work(
                         worker.on_heard(heard).await?;
                     }
                 }
-                Some(told) = done.recv() => worker.on_told(told).await?,
+                told = done.recv() => match told {
+                    Some(told) => worker.on_told(told).await?,
+                    None => bail!("the threads that train and put reports away have ended, which is a defect of this program"),
+                },
                 Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
                 _ = tick.tick() => {
                     if let Some(slept) = worker.waking.tick(worker.clock.faces()) {
@@ -234,6 +238,9 @@ impl Worker<'_> {
         let now = self.clock.now();
         let merged = self.machine.hear(now, statement, &mut effects);
         self.watch.observe(now, statement, merged, way);
+        if let (Merged::Applied(_), Says::Receipt(receipt)) = (&merged, statement.says()) {
+            self.outbox.delivered(receipt.unit, receipt.content);
+        }
         if let (Merged::Applied(_), Says::Claim(claim)) = (&merged, statement.says()) {
             let (peer, Unit { path, layer, .. }) = (statement.signer().to_string(), claim.unit);
             if statement.signer() != self.identity.key() {
@@ -355,7 +362,6 @@ impl Worker<'_> {
             self.hear(&statement, Way::Said).await?;
         }
         if delivered.answer == OfferAnswer::Stored {
-            self.outbox.delivered(unit);
             self.show(&Event::Receipt { path: unit.path, layer: unit.layer });
         }
         self.handle(VolunteerEvent::OfferAnswered { unit, answer: delivered.answer }).await
@@ -422,9 +428,7 @@ impl Worker<'_> {
             let report = tokio::task::spawn_blocking(move || outbox.get(unit, content)).await;
             let delivered = match report {
                 Ok(Ok(report)) => deliver(&net, to, addresses, &report).await,
-                Ok(Err(error)) => {
-                    Delivered { answer: OfferAnswer::Lost(format!("{error:#}")), receipt: None }
-                }
+                Ok(Err(error)) => unreadable(&error),
                 Err(_) => Delivered { answer: OfferAnswer::Unreachable, receipt: None },
             };
             let _ = deliveries.send((unit, delivered)).await;
@@ -455,13 +459,14 @@ impl Worker<'_> {
         let traffic = self.community.net().traffic();
         let (bytes_sent, bytes_received) = (traffic.bytes_sent, traffic.bytes_received);
         self.show(&Event::Left { units: self.units, given_back, bytes_sent, bytes_received });
-        let goodbye = self.community.net().shutdown();
+        let end = async { tokio::join!(self.community.net().shutdown(), self.forgetting.end()) };
         if !stopped {
-            goodbye.await;
-        } else if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
-            tracing::info!("not everybody has said goodbye");
+            end.await;
+        } else if tokio::time::timeout(GOODBYE, end).await.is_err() {
+            tracing::info!(
+                "not everybody has said goodbye, or not every report that is no longer needed is removed"
+            );
         }
-        self.forgetting.end().await;
         Ok(())
     }
 
@@ -482,5 +487,33 @@ impl Worker<'_> {
 
     fn show(&self, event: &Event) {
         self.output.show(event);
+    }
+}
+
+/// What is to be said of a report that is not read back: one that is gone will not come back, and what can't be read now may be
+/// the only copy there is.
+fn unreadable(error: &io::Error) -> Delivered {
+    let answer = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidData => OfferAnswer::Lost(error.to_string()),
+        _ => {
+            tracing::warn!("a report can't be read now and is offered later: {error}");
+            OfferAnswer::Unreachable
+        }
+    };
+    Delivered { answer, receipt: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_report_that_is_gone_is_lost() {
+        for gone in [io::ErrorKind::NotFound, io::ErrorKind::InvalidData] {
+            assert!(matches!(unreadable(&gone.into()).answer, OfferAnswer::Lost(_)));
+        }
+        for other in [io::ErrorKind::PermissionDenied, io::ErrorKind::OutOfMemory, io::ErrorKind::Other] {
+            assert_eq!(unreadable(&other.into()).answer, OfferAnswer::Unreachable);
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Comparing two sets of statements and handing over what one side lacks: what to answer and what to ask next.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ranges::id;
@@ -83,12 +82,15 @@ impl LeaseRecords {
         let mut wanted: Vec<RangeIds> = Vec::new();
         let (mut all, mut lacking, mut named) = (0, 0, 0);
         let mut first = u32::MAX;
+        let mut mine: Vec<RecordId> = Vec::new();
         for ids in turned(theirs, salt) {
-            let mine: BTreeSet<RecordId> = self.in_range(ids.range as usize).map(|it| id(it)).collect();
+            mine.clear();
+            mine.extend(self.in_range(ids.range as usize).map(|it| id(it)));
+            mine.sort_unstable();
             let mut missing = RangeIds::new(ids.range);
             for record in ids.iter() {
                 all += 1;
-                if mine.contains(&record) {
+                if mine.binary_search(&record).is_ok() {
                     continue;
                 }
                 lacking += 1;
@@ -114,9 +116,13 @@ impl LeaseRecords {
     fn fetched(&self, wanted: &[RangeIds]) -> Records {
         let mut found = Records::default();
         let mut left = Records::ROOM;
+        let mut names: Vec<RecordId> = Vec::new();
         for ids in wanted {
-            let names: BTreeSet<RecordId> = ids.iter().collect();
-            for statement in self.in_range(ids.range as usize).filter(|it| names.contains(&id(it))) {
+            names.clear();
+            names.extend(ids.iter());
+            names.sort_unstable();
+            let named = |it: &&Arc<Statement>| names.binary_search(&id(it)).is_ok();
+            for statement in self.in_range(ids.range as usize).filter(named) {
                 if !found.add(&mut left, statement.bytes()) {
                     return found;
                 }
@@ -131,14 +137,15 @@ impl LeaseRecords {
         let mut page = Records::default();
         let mut left = Records::ROOM;
         for place in from..self.places() {
-            let statements: Vec<&Arc<Statement>> = self.at_place(place).collect();
-            let bytes: usize = statements.iter().map(|statement| statement.bytes().len()).sum();
-            let fits = bytes <= left && page.records.len() + statements.len() <= RECORDS;
+            let (statements, bytes) = self
+                .at_place(place)
+                .fold((0, 0), |(count, bytes), statement| (count + 1, bytes + statement.bytes().len()));
+            let fits = bytes <= left && page.records.len() + statements <= RECORDS;
             if !fits && !page.records.is_empty() {
                 page.next = Some(place);
                 return page;
             }
-            for statement in statements {
+            for statement in self.at_place(place) {
                 if !page.add(&mut left, statement.bytes()) {
                     break;
                 }

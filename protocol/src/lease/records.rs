@@ -321,12 +321,25 @@ impl LeaseRecords {
     }
 
     /// The statements in a range, in order.
-    pub(super) fn in_range(&self, range: usize) -> Box<dyn Iterator<Item = &Arc<Statement>> + '_> {
+    pub(super) fn in_range(&self, range: usize) -> impl Iterator<Item = &Arc<Statement>> {
         match self.ranges.content(range) {
-            Content::Run => Box::new(self.of_run()),
-            Content::Heartbeats(bits) => Box::new(self.heartbeats_from(bits << 4, (bits << 4) | 0x0f)),
-            Content::Units(units) => Box::new(self.of_units(units)),
+            Content::Run => self.part(true, None, 0..0),
+            Content::Heartbeats(bits) => self.part(false, Some((bits << 4, (bits << 4) | 0x0f)), 0..0),
+            Content::Units(units) => self.part(false, None, units),
         }
+    }
+
+    /// Statements about the run, heartbeats, statements about units, whichever are wanted. One kind of iterator for all:
+    /// a page of a newcomer's goes through tens of thousands of places.
+    fn part(
+        &self,
+        run: bool,
+        heartbeats: Option<(u8, u8)>,
+        units: Range<usize>,
+    ) -> impl Iterator<Item = &Arc<Statement>> {
+        let run = run.then(|| self.of_run()).into_iter().flatten();
+        let heartbeats = heartbeats.map(|(first, last)| self.heartbeats_from(first, last));
+        run.chain(heartbeats.into_iter().flatten()).chain(self.of_units(units))
     }
 
     /// How many places there are: see [`at_place`](Self::at_place).
@@ -346,14 +359,14 @@ impl LeaseRecords {
 
     /// The statements at a place. Place 0 has the delegations and the word that the run is complete, then come 256 places
     /// of heartbeats by the first byte of the signer's key, then the units.
-    pub(super) fn at_place(&self, place: u32) -> Box<dyn Iterator<Item = &Arc<Statement>> + '_> {
+    pub(super) fn at_place(&self, place: u32) -> impl Iterator<Item = &Arc<Statement>> {
         match (place as usize).checked_sub(BEFORE_UNITS) {
-            None if place == 0 => Box::new(self.of_run()),
+            None if place == 0 => self.part(true, None, 0..0),
             None => {
                 let byte = u8::try_from(place - 1).unwrap_or(u8::MAX);
-                Box::new(self.heartbeats_from(byte, byte))
+                self.part(false, Some((byte, byte)), 0..0)
             }
-            Some(unit) => Box::new(self.of_units(unit..unit.saturating_add(1))),
+            Some(unit) => self.part(false, None, unit..unit.saturating_add(1)),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! A table has one of these per peer of the run, so each is kept small: its newest statement says who it is and how far its
 //! counter is, and a peer that holds one unit, as nearly all do, needs no set for it.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -11,10 +10,10 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::moment::{Moment, Stamp};
+use super::moment::Moment;
 use super::statement::Statement;
 use super::times::LeaseTimes;
-use super::units::UnitIndex;
+use super::units::{MAX_UNITS, UnitIndex};
 use crate::ids::PeerKey;
 
 /// How many peers are followed. Beyond it those that are silent and hold nothing are forgotten, and if there are none
@@ -22,32 +21,73 @@ use crate::ids::PeerKey;
 const MAX_PEERS: usize = 65_536;
 /// How many times in the shortest lease all are gone through at most: one may be taken for heard so much longer.
 const LOOKS_PER_LEASE: u32 = 64;
-/// Speakers stand together in blocks of so many, so that none is ever moved to make room.
-const BLOCK: usize = 256;
 
+/// How a peer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Voice {
-    Heard,
+enum Standing {
+    /// It was not heard within the lease time, so it holds nothing.
     Silent,
+    Idle,
+    /// Its one live claim.
+    Holds(UnitIndex),
+    /// What, stands in [`Speakers::holdings`].
+    HoldsSeveral,
 }
 
-/// What a peer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
-    Nothing,
-    One(UnitIndex),
-    /// What, stands in [`Speakers::holdings`].
-    Several,
+/// When a peer's counter grew and how it stands, in eight bytes: good for 278 years from the start, and the end of these for
+/// what is later.
+#[derive(Debug, Clone, Copy)]
+struct Mark(u64);
+
+impl Mark {
+    const STANDING_BITS: u32 = 21;
+    const SILENT: u32 = (1 << Self::STANDING_BITS) - 1;
+    const IDLE: u32 = Self::SILENT - 1;
+    const SEVERAL: u32 = Self::SILENT - 2;
+
+    fn new(grew: Moment, standing: Standing) -> Self {
+        let standing = match standing {
+            Standing::Silent => Self::SILENT,
+            Standing::Idle => Self::IDLE,
+            Standing::HoldsSeveral => Self::SEVERAL,
+            Standing::Holds(unit) => u32::try_from(unit.get()).unwrap_or(u32::MAX).min(Self::SEVERAL - 1),
+        };
+        let latest = u64::MAX >> Self::STANDING_BITS;
+        Self(grew.0.min(latest) << Self::STANDING_BITS | u64::from(standing))
+    }
+
+    fn grew(self) -> Moment {
+        Moment(self.0 >> Self::STANDING_BITS)
+    }
+
+    fn standing(self) -> Standing {
+        match self.0 as u32 & Self::SILENT {
+            Self::SILENT => Standing::Silent,
+            Self::IDLE => Standing::Idle,
+            Self::SEVERAL => Standing::HoldsSeveral,
+            unit => Standing::Holds(UnitIndex::at(unit)),
+        }
+    }
 }
+
+const _: () = assert!(MAX_UNITS < Mark::SEVERAL as usize);
 
 /// A peer, as its counter shows it.
 #[derive(Debug, Clone)]
 struct Speaker {
     /// Of its statements that carry its counter, the newest heard.
     last: Arc<Statement>,
-    grew: Stamp,
-    voice: Voice,
-    holds: Holds,
+    mark: Mark,
+}
+
+impl Speaker {
+    fn standing(&self) -> Standing {
+        self.mark.standing()
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        self.mark = Mark::new(self.mark.grew(), standing);
+    }
 }
 
 /// Live claims by the counters with which they were made: the oldest first, of which the first `share` count.
@@ -57,14 +97,10 @@ type Claims = BTreeSet<(u64, UnitIndex)>;
 #[derive(Debug, Clone)]
 pub(super) struct Speakers {
     times: LeaseTimes,
-    blocks: Vec<Vec<Speaker>>,
-    /// Looked up by key; never gone through in order.
-    index: HashTable<u32>,
+    /// By key. It has an order of its own, from which nothing may follow.
+    all: HashTable<Speaker>,
     hasher: RandomState,
-    /// Who was looked up last: the hash of its key, and where it is.
-    found: Cell<(u64, u32)>,
-    /// By position.
-    holdings: BTreeMap<u32, Claims>,
+    holdings: BTreeMap<PeerKey, Claims>,
     heard: usize,
     /// How many there were at the last look.
     reckoned: usize,
@@ -76,10 +112,8 @@ impl Speakers {
     pub(super) fn new(times: LeaseTimes) -> Self {
         Self {
             times,
-            blocks: Vec::new(),
-            index: HashTable::new(),
+            all: HashTable::new(),
             hasher: RandomState::default(),
-            found: Cell::new((0, 0)),
             holdings: BTreeMap::new(),
             heard: 0,
             reckoned: 0,
@@ -93,40 +127,39 @@ impl Speakers {
     }
 
     pub(super) fn is_heard(&self, peer: &PeerKey) -> bool {
-        self.find(peer).and_then(|at| self.at(at)).is_some_and(|speaker| speaker.voice == Voice::Heard)
+        self.find(peer).is_some_and(|speaker| speaker.standing() != Standing::Silent)
     }
 
     /// Takes note of a statement that carries its signer's counter.
     pub(super) fn hear(&mut self, now: Moment, said: &Arc<Statement>) {
-        let signer = said.signer();
-        let Some(position) = self.find(&signer) else {
+        let Some(speaker) = self.find_mut(&said.signer()) else {
             self.begin(now, said);
             return;
         };
-        let Some(speaker) = self.at_mut(position) else { return };
         if said.says().counter() <= speaker.last.says().counter() {
             return;
         }
+        let before = speaker.standing();
+        let standing = if before == Standing::Silent { Standing::Idle } else { before };
         speaker.last = Arc::clone(said);
-        speaker.grew = now.into();
-        if std::mem::replace(&mut speaker.voice, Voice::Heard) == Voice::Silent {
+        speaker.mark = Mark::new(now, standing);
+        if before == Standing::Silent {
             self.count_in(now);
         }
     }
 
     fn begin(&mut self, now: Moment, said: &Arc<Statement>) {
-        if self.index.len() >= MAX_PEERS {
-            self.forget_silent();
+        if self.all.len() >= MAX_PEERS && self.heard < self.all.len() {
+            // They hold nothing.
+            self.all.retain(|speaker| speaker.standing() != Standing::Silent);
         }
-        if self.index.len() >= MAX_PEERS {
+        if self.all.len() >= MAX_PEERS {
             return;
         }
-        self.add(Speaker {
-            last: Arc::clone(said),
-            grew: now.into(),
-            voice: Voice::Heard,
-            holds: Holds::Nothing,
-        });
+        let hasher = &self.hasher;
+        let hash = |speaker: &Speaker| hasher.hash_one(speaker.last.signer());
+        let speaker = Speaker { last: Arc::clone(said), mark: Mark::new(now, Standing::Idle) };
+        self.all.insert_unique(hash(&speaker), speaker, hash);
         self.count_in(now);
     }
 
@@ -147,27 +180,26 @@ impl Speakers {
         let (times, peers) = (self.times, self.heard.max(self.reckoned));
         self.reckoned = self.heard;
         let mut next = Moment(u64::MAX);
-        for (position, speaker) in (0..).zip(self.blocks.iter_mut().flatten()) {
-            if speaker.voice == Voice::Silent {
-                continue;
-            }
-            let at = times.silent_at(speaker.grew.into(), peers);
+        for speaker in self.all.iter_mut().filter(|speaker| speaker.standing() != Standing::Silent) {
+            let at = times.silent_at(speaker.mark.grew(), peers);
             if at > now {
                 next = next.min(at);
                 continue;
             }
-            speaker.voice = Voice::Silent;
-            self.heard -= 1;
-            let held = match std::mem::replace(&mut speaker.holds, Holds::Nothing) {
-                Holds::Nothing => Vec::new(),
-                Holds::One(unit) => vec![unit],
-                Holds::Several => {
-                    let claims = self.holdings.remove(&position).unwrap_or_default();
+            let signer = speaker.last.signer();
+            let held = match speaker.standing() {
+                Standing::Silent | Standing::Idle => Vec::new(),
+                Standing::Holds(unit) => vec![unit],
+                Standing::HoldsSeveral => {
+                    let claims = self.holdings.remove(&signer).unwrap_or_default();
                     claims.into_iter().map(|(_, unit)| unit).collect()
                 }
             };
-            silent.push((speaker.last.signer(), held));
+            speaker.stand(Standing::Silent);
+            self.heard -= 1;
+            silent.push((signer, held));
         }
+        silent.sort_unstable_by_key(|(signer, _)| *signer);
         // Many that fall silent one by one are not worth a look each.
         self.look_at = next.max(now.after(times.least / LOOKS_PER_LEASE));
         silent
@@ -182,18 +214,18 @@ impl Speakers {
         others: impl Fn(UnitIndex) -> u64,
     ) -> Option<UnitIndex> {
         let share = self.times.share;
-        let position = self.find(signer)?;
-        let speaker = self.at_mut(position)?;
-        let held = match speaker.holds {
-            Holds::Nothing => {
-                speaker.holds = Holds::One(unit);
+        let speaker = self.find_mut(signer)?;
+        let held = match speaker.standing() {
+            Standing::Silent => return None,
+            Standing::Idle => {
+                speaker.stand(Standing::Holds(unit));
                 return None;
             }
-            Holds::One(held) => Some((others(held), held)),
-            Holds::Several => None,
+            Standing::Holds(held) => Some((others(held), held)),
+            Standing::HoldsSeveral => None,
         };
-        speaker.holds = Holds::Several;
-        let claims = self.holdings.entry(position).or_default();
+        speaker.stand(Standing::HoldsSeveral);
+        let claims = self.holdings.entry(*signer).or_default();
         claims.extend(held);
         claims.insert((counter, unit));
         // An older claim than those that count pushes one of them out.
@@ -203,26 +235,25 @@ impl Speakers {
     /// A claim is no longer live. Gives the unit whose claim counts for it now.
     pub(super) fn leave(&mut self, signer: &PeerKey, claim: (u64, UnitIndex)) -> Option<UnitIndex> {
         let share = self.times.share;
-        let position = self.find(signer)?;
-        let speaker = self.at_mut(position)?;
-        match speaker.holds {
-            Holds::Nothing => return None,
-            Holds::One(unit) => {
+        let speaker = self.find_mut(signer)?;
+        match speaker.standing() {
+            Standing::Silent | Standing::Idle => return None,
+            Standing::Holds(unit) => {
                 if unit == claim.1 {
-                    speaker.holds = Holds::Nothing;
+                    speaker.stand(Standing::Idle);
                 }
                 return None;
             }
-            Holds::Several => {}
+            Standing::HoldsSeveral => {}
         }
-        let claims = self.holdings.get_mut(&position)?;
+        let claims = self.holdings.get_mut(signer)?;
         claims.remove(&claim);
         let left = (claims.len() <= 1).then(|| claims.first().map(|(_, unit)| *unit));
         let promoted = share.checked_sub(1).and_then(|last| claims.iter().nth(last)).map(|(_, unit)| *unit);
         if let Some(left) = left {
-            self.holdings.remove(&position);
-            if let Some(speaker) = self.at_mut(position) {
-                speaker.holds = left.map_or(Holds::Nothing, Holds::One);
+            self.holdings.remove(signer);
+            if let Some(speaker) = self.find_mut(signer) {
+                speaker.stand(left.map_or(Standing::Idle, Standing::Holds));
             }
         }
         promoted
@@ -230,12 +261,11 @@ impl Speakers {
 
     /// Whether a live claim is one of those that count.
     pub(super) fn counts(&self, signer: &PeerKey, claim: (u64, UnitIndex)) -> bool {
-        let Some(position) = self.find(signer) else { return false };
-        match self.at(position).map(|speaker| speaker.holds) {
-            None | Some(Holds::Nothing) => false,
-            Some(Holds::One(unit)) => self.times.share > 0 && unit == claim.1,
-            Some(Holds::Several) => {
-                let claims = self.holdings.get(&position);
+        match self.find(signer).map(Speaker::standing) {
+            None | Some(Standing::Silent | Standing::Idle) => false,
+            Some(Standing::Holds(unit)) => self.times.share > 0 && unit == claim.1,
+            Some(Standing::HoldsSeveral) => {
+                let claims = self.holdings.get(signer);
                 claims.is_some_and(|claims| claims.iter().take(self.times.share).any(|it| *it == claim))
             }
         }
@@ -243,76 +273,22 @@ impl Speakers {
 
     /// The units that a peer claims, of live claims.
     pub(super) fn held(&self, peer: &PeerKey) -> Vec<UnitIndex> {
-        let Some(position) = self.find(peer) else { return Vec::new() };
-        match self.at(position).map(|speaker| speaker.holds) {
-            None | Some(Holds::Nothing) => Vec::new(),
-            Some(Holds::One(unit)) => vec![unit],
-            Some(Holds::Several) => {
-                self.holdings.get(&position).into_iter().flatten().map(|(_, unit)| *unit).collect()
+        match self.find(peer).map(Speaker::standing) {
+            None | Some(Standing::Silent | Standing::Idle) => Vec::new(),
+            Some(Standing::Holds(unit)) => vec![unit],
+            Some(Standing::HoldsSeveral) => {
+                self.holdings.get(peer).into_iter().flatten().map(|(_, unit)| *unit).collect()
             }
         }
     }
 
-    /// Drops those that are silent: they hold nothing. The others move up.
-    fn forget_silent(&mut self) {
-        if self.heard == self.index.len() {
-            return;
-        }
-        let mut holdings = std::mem::take(&mut self.holdings);
-        let blocks = std::mem::take(&mut self.blocks);
-        self.index.clear();
-        for (position, speaker) in (0..).zip(blocks.into_iter().flatten()) {
-            if speaker.voice == Voice::Silent {
-                continue;
-            }
-            let moved = self.add(speaker);
-            if let Some(claims) = holdings.remove(&position) {
-                self.holdings.insert(moved, claims);
-            }
-        }
+    fn find(&self, peer: &PeerKey) -> Option<&Speaker> {
+        self.all.find(self.hasher.hash_one(peer), |speaker| speaker.last.signer() == *peer)
     }
 
-    fn add(&mut self, speaker: Speaker) -> u32 {
-        let position = u32::try_from(self.index.len()).unwrap_or(u32::MAX);
-        let hash = self.hasher.hash_one(speaker.last.signer());
-        if self.blocks.last().is_none_or(|block| block.len() >= BLOCK) {
-            self.blocks.push(Vec::with_capacity(BLOCK));
-        }
-        if let Some(block) = self.blocks.last_mut() {
-            block.push(speaker);
-        }
-        let (blocks, hasher) = (&self.blocks, &self.hasher);
-        let hash_at = |at: &u32| look(blocks, *at).map_or(0, |it| hasher.hash_one(it.last.signer()));
-        self.index.insert_unique(hash, position, hash_at);
-        position
+    fn find_mut(&mut self, peer: &PeerKey) -> Option<&mut Speaker> {
+        self.all.find_mut(self.hasher.hash_one(peer), |speaker| speaker.last.signer() == *peer)
     }
-
-    fn find(&self, peer: &PeerKey) -> Option<u32> {
-        let is_it = |at: &u32| self.at(*at).is_some_and(|speaker| speaker.last.signer() == *peer);
-        let hash = self.hasher.hash_one(peer);
-        // What is looked up once is looked up again at once.
-        let (known, last) = self.found.get();
-        if known == hash && is_it(&last) {
-            return Some(last);
-        }
-        let found = self.index.find(hash, is_it).copied()?;
-        self.found.set((hash, found));
-        Some(found)
-    }
-
-    fn at(&self, position: u32) -> Option<&Speaker> {
-        look(&self.blocks, position)
-    }
-
-    fn at_mut(&mut self, position: u32) -> Option<&mut Speaker> {
-        let position = position as usize;
-        self.blocks.get_mut(position / BLOCK)?.get_mut(position % BLOCK)
-    }
-}
-
-fn look(blocks: &[Vec<Speaker>], position: u32) -> Option<&Speaker> {
-    let position = position as usize;
-    blocks.get(position / BLOCK)?.get(position % BLOCK)
 }
 
 #[cfg(test)]
@@ -321,6 +297,18 @@ mod tests {
 
     #[test]
     fn a_speaker_is_small() {
-        assert_eq!(size_of::<Speaker>(), 24);
+        assert_eq!(size_of::<Speaker>(), 16);
+    }
+
+    #[test]
+    fn a_mark_is_what_was_put_into_it() {
+        let units = [0, 1, MAX_UNITS as u32 - 1].map(|unit| Standing::Holds(UnitIndex::at(unit)));
+        for standing in [Standing::Silent, Standing::Idle, Standing::HoldsSeveral].into_iter().chain(units) {
+            for millis in [0, 1, (1 << 43) - 1] {
+                let mark = Mark::new(Moment(millis), standing);
+                assert_eq!((mark.grew(), mark.standing()), (Moment(millis), standing));
+            }
+            assert_eq!(Mark::new(Moment(u64::MAX), standing).grew(), Moment((1 << 43) - 1));
+        }
     }
 }

@@ -322,7 +322,11 @@ impl View {
             }
             _ => false,
         };
-        (seen.since, seen.mark, seen.stage) = (now.into(), mark, new);
+        // Who else says to have finished it makes nobody wait anew for its report.
+        if (old, new) != (Stage::Finished, Stage::Finished) {
+            seen.since = now.into();
+        }
+        (seen.mark, seen.stage) = (mark, new);
         if old == new {
             return;
         }

@@ -118,6 +118,8 @@ pub struct Volunteer {
     synced: Moment,
     syncs: usize,
     next_idle_look: Moment,
+    /// No unit is leased since before this, as far as it was looked.
+    no_lease_before: Moment,
 }
 
 type Effects = Vec<VolunteerEffect>;
@@ -159,6 +161,7 @@ impl Volunteer {
             synced: now,
             syncs: 0,
             next_idle_look: now,
+            no_lease_before: now,
             settings,
         }
     }
@@ -358,6 +361,8 @@ impl Volunteer {
             return;
         }
         self.coordinator = coordinator;
+        // What one refused another may take.
+        self.refused.clear();
         self.outbox.hurry(now);
         if let Some(key) = coordinator {
             effects.push(VolunteerEffect::Note(VolunteerNote::Coordinator(key)));

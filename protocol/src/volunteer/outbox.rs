@@ -24,6 +24,10 @@ const BUSY: (u64, u64) = (150, 10_000);
 const UNREACHABLE: (u64, u64) = (500, 60_000);
 const UNRECEIPTED: (u64, u64) = (5_000, 120_000);
 
+/// How many times as many deliveries may be under way as are offered at once. A receipt that comes by gossip makes room for the
+/// next offer, and the delivery still takes memory until it ends.
+const ENDING: usize = 4;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Delivery {
     /// To be offered from this moment on.
@@ -49,12 +53,20 @@ pub(super) struct Outbox {
     /// Those that are not settled.
     active: BTreeSet<UnitIndex>,
     offered: usize,
+    /// Offers that are not answered, whatever became of their reports meanwhile.
+    under_way: BTreeSet<UnitIndex>,
     seed: u64,
 }
 
 impl Outbox {
     pub(super) fn new(seed: u64) -> Self {
-        Self { parcels: BTreeMap::new(), active: BTreeSet::new(), offered: 0, seed }
+        Self {
+            parcels: BTreeMap::new(),
+            active: BTreeSet::new(),
+            offered: 0,
+            under_way: BTreeSet::new(),
+            seed,
+        }
     }
 
     pub(super) fn add(&mut self, now: Moment, unit: UnitIndex, content: ContentHash, bytes: u64) {
@@ -135,21 +147,30 @@ impl Outbox {
     pub(super) fn due(&mut self, now: Moment, at_once: usize) -> Vec<(UnitIndex, ContentHash)> {
         let mut due = Vec::new();
         for unit in &self.active {
-            if self.offered >= at_once {
+            if self.offered >= at_once || self.under_way.len() >= at_once.saturating_mul(ENDING) {
                 break;
+            }
+            if self.under_way.contains(unit) {
+                continue;
             }
             if let Some(parcel) = self.parcels.get_mut(unit)
                 && matches!(parcel.delivery, Delivery::Waiting(at) if at <= now)
             {
                 parcel.delivery = Delivery::Offered;
                 self.offered += 1;
+                self.under_way.insert(*unit);
                 due.push((*unit, parcel.content));
             }
         }
         due
     }
 
-    /// An offer was answered, and not with a refusal.
+    /// An offer was answered, however.
+    pub(super) fn ended(&mut self, unit: UnitIndex) {
+        self.under_way.remove(&unit);
+    }
+
+    /// It was, and not with a refusal.
     pub(super) fn answered(&mut self, now: Moment, unit: UnitIndex, answer: &OfferAnswer) {
         let seed = self.seed;
         let Some(parcel) = self.parcels.get_mut(&unit) else { return };

@@ -36,6 +36,9 @@ impl Choice<'_> {
     /// An open unit: in memory, on disk, elsewhere, and those that this peer can't hold last; each by rendezvous.
     pub(super) fn open(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
         let open = self.table.view().open();
+        if open.is_empty() {
+            return None;
+        }
         let crowd = self.crowd(open.len());
         let eligible = open.iter().filter(|unit| may(*unit) && self.is_my_turn(*unit, crowd));
         eligible.min_by_key(|unit| (self.place(*unit), self.rank(*unit)))
@@ -85,13 +88,24 @@ impl Choice<'_> {
     /// What one other peer trains for far longer than anybody took for anything, the longest first.
     pub(super) fn double(&self, may: impl Fn(UnitIndex) -> bool) -> Option<UnitIndex> {
         let view = self.table.view();
-        let lease = view.lease();
-        let overdue =
-            view.longest_lease().map_or(lease * 3, |longest| (longest * 3).max(Duration::from_secs(2)));
+        let (lease, overdue) = (view.lease(), self.overdue());
         let due = view.leased().iter().filter(|unit| {
             self.is_due(*unit, overdue, lease / 4) && may(*unit) && self.has_one_other_claimant(*unit)
         });
         due.min_by_key(|unit| (view.since(*unit), self.rank(*unit)))
+    }
+
+    /// How long a unit is leased before somebody doubles it.
+    pub(super) fn overdue(&self) -> Duration {
+        let view = self.table.view();
+        let longest = view.longest_lease();
+        longest.map_or(view.lease() * 3, |longest| (longest * 3).max(Duration::from_secs(2)))
+    }
+
+    /// Since when the unit is leased that is so for longest; now, where none is.
+    pub(super) fn oldest_lease(&self) -> Moment {
+        let view = self.table.view();
+        view.leased().iter().map(|unit| view.since(unit)).min().unwrap_or(self.now)
     }
 
     fn has_one_other_claimant(&self, unit: UnitIndex) -> bool {

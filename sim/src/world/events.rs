@@ -38,6 +38,12 @@ impl World {
                 self.store.push((unit, content));
                 self.coordinator(CoordinatorEvent::Stored { unit, content });
             }
+            Event::Answered(machine, life, unit, _)
+                if self.life(machine) == life && self.machines.get(machine).is_some_and(|it| it.asleep) =>
+            {
+                // It finds out when it wakes.
+                self.after(1_000, Event::Answered(machine, life, unit, OfferAnswer::Unreachable));
+            }
             Event::Answered(machine, life, unit, answer) if self.life(machine) == life => {
                 self.volunteer(machine, VolunteerEvent::OfferAnswered { unit, answer });
             }

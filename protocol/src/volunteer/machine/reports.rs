@@ -139,6 +139,7 @@ impl Volunteer {
         effects: &mut Effects,
     ) {
         let Some(index) = self.table.units().index(&unit) else { return };
+        self.outbox.ended(index);
         if let OfferAnswer::No(why) = answer {
             if let Some(content) = self.outbox.take(index) {
                 self.refused.insert(index);

@@ -60,9 +60,12 @@ impl Volunteer {
         let free = |unit: UnitIndex| self.is_free(now, unit);
         let reachable = self.coordinator.is_some_and(|coordinator| self.peers.contains(&coordinator));
         let repeat = if reachable { choice.repeat(free) } else { None };
-        let picked = repeat
-            .map(|unit| (unit, Role::Repeat))
-            .or_else(|| choice.double(free).map(|unit| (unit, Role::Double)));
+        let mut picked = repeat.map(|unit| (unit, Role::Repeat));
+        // Looking through all leases is much for thousands of idle peers, and mostly none can be overdue.
+        if picked.is_none() && now.since(self.no_lease_before) >= choice.overdue() {
+            picked = choice.double(free).map(|unit| (unit, Role::Double));
+            self.no_lease_before = choice.oldest_lease();
+        }
         self.next_idle_look = now.after(self.settings.idle_look);
         picked
     }

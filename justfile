@@ -38,7 +38,7 @@ long-store:
 long-chaos:
     OPENDIPACO_LONG=1 cargo test -p opendipaco --test chaos -- --nocapture
 
-# 10,000 volunteers and 20,000 units, simulated: a quarter of an hour, 12 GB; large pages where the system has them
+# 10,000 volunteers and 20,000 units, simulated: some twenty minutes, 12 GB; large pages where the system has them
 large-sim:
     GLIBC_TUNABLES=glibc.malloc.hugetlb=1 cargo run -p sim --release -- calm --peers 10000 --units 20000 --seed 1 --threads 2
 

@@ -3,7 +3,7 @@
 //! One report is in hand at a time, and none waits: a trainer that is through while the one before is not on disk yet waits for
 //! that, so that a slow disk holds up training and never fills memory. A report is told of once it is on disk.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
 use anyhow::{Context, Result};
 use protocol::{Identity, ReportLimits, Unit, content_hash, decode_report, encode_report};
@@ -11,7 +11,7 @@ use snake::{Schema, UnitBuckets};
 use spec::Fingerprint;
 use tokio::sync::mpsc;
 
-use super::outbox::Outbox;
+use super::outbox::{ASK_AGAIN, Outbox};
 use super::trainer::{Outcome, Shards, Told};
 
 /// What came out of training.
@@ -59,7 +59,15 @@ impl Keeping {
 
 impl Keeper {
     fn work(&self, inbox: &Receiver<Trained>, told: &mpsc::Sender<Told>) {
-        while let Ok(trained) = inbox.recv() {
+        loop {
+            let trained = match inbox.recv_timeout(ASK_AGAIN) {
+                Ok(trained) => trained,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.outbox.put_down();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let Trained { unit, buckets, rows, seconds, shards } = trained;
             let taken = Told { unit, outcome: Outcome::Trained, shards: Some(shards) };
             if told.blocking_send(taken).is_err() {

@@ -19,8 +19,8 @@ use crate::report_folder::{ReportFolder, ReportName, StoredReport};
 /// How many bytes of reports are kept in memory at most, where the disk takes none; one report always. The next one waits until
 /// the coordinator has one of them or the disk takes reports again, and training waits for it.
 const IN_MEMORY: usize = 64 * 1024 * 1024;
-/// How often the disk is asked again then.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// How often the disk is asked again while there are any.
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 type Reports = BTreeMap<(Unit, ContentHash), Arc<StoredReport>>;
 
@@ -116,8 +116,8 @@ impl Outbox {
         }
     }
 
-    /// The disk takes reports again: those in memory go there.
-    fn put_down(&self) {
+    /// Puts on disk what is in memory, as far as the disk takes it now.
+    pub(crate) fn put_down(&self) {
         let waiting: Vec<_> = self.memory().iter().map(|(of, report)| (*of, Arc::clone(report))).collect();
         for ((unit, content), report) in waiting {
             if self.folder.put(name(unit, content), &report).is_err() {
@@ -132,24 +132,30 @@ impl Outbox {
 
     /// A report, to be delivered. It is gone where the error is of kind `NotFound` or `InvalidData`, and else can't be read now.
     pub(crate) fn get(&self, unit: Unit, content: ContentHash) -> io::Result<Arc<StoredReport>> {
-        match self.memory().get(&(unit, content)) {
-            Some(report) => Ok(Arc::clone(report)),
+        // Nobody waits for the disk with what is in memory locked.
+        let held = self.memory().get(&(unit, content)).cloned();
+        match held {
+            Some(report) => Ok(report),
             None => Ok(Arc::new(self.folder.get(name(unit, content))?)),
         }
     }
 
     /// The coordinator has this report: if it is only in memory, it has done its work.
     pub(crate) fn delivered(&self, unit: Unit, content: ContentHash) {
-        self.memory().remove(&(unit, content));
-        self.in_memory.gone.notify_all();
+        self.let_go(unit, content);
     }
 
     /// Lets go of a report.
     pub(crate) fn forget(&self, unit: Unit, content: ContentHash) {
-        self.memory().remove(&(unit, content));
-        self.in_memory.gone.notify_all();
+        self.let_go(unit, content);
         if let Err(error) = self.folder.remove(name(unit, content)) {
             tracing::warn!("a report that is no longer needed can't be removed: {error}");
+        }
+    }
+
+    fn let_go(&self, unit: Unit, content: ContentHash) {
+        if self.memory().remove(&(unit, content)).is_some() {
+            self.in_memory.gone.notify_all();
         }
     }
 
@@ -246,9 +252,18 @@ mod tests {
             keep(&outbox, layer).2.unwrap_err();
         }
         room.store(true, Ordering::Relaxed);
+        let on_disk = || Outbox::open(folder.path(), RUN, FINGERPRINT).unwrap().1.len();
         keep(&outbox, 3).2.unwrap();
         assert!(outbox.memory().is_empty());
-        assert_eq!(Outbox::open(folder.path(), RUN, FINGERPRINT).unwrap().1.len(), 4);
+        assert_eq!(on_disk(), 4);
+        // Or when the disk is asked.
+        room.store(false, Ordering::Relaxed);
+        keep(&outbox, 4).2.unwrap_err();
+        outbox.put_down();
+        assert_eq!((outbox.memory().len(), on_disk()), (1, 4));
+        room.store(true, Ordering::Relaxed);
+        outbox.put_down();
+        assert_eq!((outbox.memory().len(), on_disk()), (0, 5));
     }
 
     #[test]

@@ -75,7 +75,7 @@ struct Worker<'c> {
     jobs: BTreeMap<Unit, Cancel>,
     /// Reports just made, until the machine says that they are to be kept.
     made: BTreeSet<(Unit, ContentHash)>,
-    deliveries: mpsc::Sender<(Unit, Delivered)>,
+    deliveries: mpsc::Sender<(Unit, ContentHash, Delivered)>,
     finding: Option<Finding>,
     units: u64,
     complete: bool,
@@ -171,7 +171,9 @@ pub(crate) async fn work(
                     Some(told) => worker.on_told(told).await?,
                     None => bail!("the threads that train and put reports away have ended, which is a defect of this program"),
                 },
-                Some((unit, delivered)) = delivered.recv() => worker.on_delivered(unit, delivered).await?,
+                Some((unit, content, delivered)) = delivered.recv() => {
+                    worker.on_delivered(unit, content, delivered).await?;
+                }
                 _ = tick.tick() => {
                     if let Some(slept) = worker.waking.tick(worker.clock.faces()) {
                         worker.awake(slept).await?;
@@ -354,12 +356,18 @@ impl Worker<'_> {
         }
     }
 
-    async fn on_delivered(&mut self, unit: Unit, delivered: Delivered) -> Result<()> {
+    async fn on_delivered(&mut self, unit: Unit, content: ContentHash, delivered: Delivered) -> Result<()> {
+        let mut has_word = false;
         if let Some(receipt) = delivered.receipt
             && let Ok(record) = GossipRecord::open(&receipt, self.manifest.run())
             && let Some(statement) = statement(record)
         {
+            has_word = true;
             self.hear(&statement, Way::Said).await?;
+        }
+        // In dispute it is kept beside the accepted one.
+        if delivered.answer == OfferAnswer::Kept || (delivered.answer == OfferAnswer::Stored && has_word) {
+            self.outbox.delivered(unit, content);
         }
         if delivered.answer == OfferAnswer::Stored {
             self.show(&Event::Receipt { path: unit.path, layer: unit.layer });
@@ -431,7 +439,7 @@ impl Worker<'_> {
                 Ok(Err(error)) => unreadable(&error),
                 Err(_) => Delivered { answer: OfferAnswer::Unreachable, receipt: None },
             };
-            let _ = deliveries.send((unit, delivered)).await;
+            let _ = deliveries.send((unit, content, delivered)).await;
         });
     }
 

@@ -322,8 +322,14 @@ impl View {
             }
             _ => false,
         };
-        // Who else says to have finished it makes nobody wait anew for its report.
-        if (old, new) != (Stage::Finished, Stage::Finished) {
+        // Whoever else says to have finished it makes nobody wait anew for its report, where another who does is there.
+        let is_waited_for = match (old, &state) {
+            (Stage::Finished, UnitState::Finished { by }) => {
+                records.finished(unit).any(|other| other != *by && self.speakers.is_heard(&other))
+            }
+            _ => false,
+        };
+        if !is_waited_for {
             seen.since = now.into();
         }
         (seen.mark, seen.stage) = (mark, new);

@@ -150,6 +150,14 @@ impl Volunteer {
             return;
         }
         if let OfferAnswer::Lost(why) = answer {
+            // It was let go of when the coordinator had it.
+            if let (UnitState::Done { content }, Some(ours)) =
+                (self.table.state(index), self.outbox.content(index))
+                && content == ours
+            {
+                self.outbox.settle(index);
+                return;
+            }
             // Another peer may repeat the unit, and so may this one.
             if let Some(content) = self.outbox.take(index) {
                 effects.push(VolunteerEffect::Forget { unit, content });

@@ -5,27 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What a store needs of a disk. Every step may fail.
+/// What a store needs of a disk. Every step may fail. As it stands it is the system's disk; one of a test changes the steps that
+/// it is about.
 pub(crate) trait Disk: Send + Sync {
     /// Writes a new file whole and syncs it.
-    fn write(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()>;
-    /// Gives a file its final name, replacing what was there.
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Makes renames in this folder last.
-    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Removes a file; it not being there is no error.
-    fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Reads a file of at most `limit` bytes.
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
-    /// The files of a folder, in the order of their names.
-    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
-}
-
-/// The system's disk.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RealDisk;
-
-impl Disk for RealDisk {
     fn write(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
         let mut file = File::create(path)?;
         for part in parts {
@@ -34,14 +17,17 @@ impl Disk for RealDisk {
         file.sync_all()
     }
 
+    /// Gives a file its final name, replacing what was there.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
 
+    /// Makes renames in this folder last.
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
     }
 
+    /// Removes a file; it not being there is no error.
     fn remove(&self, path: &Path) -> io::Result<()> {
         match fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -49,6 +35,7 @@ impl Disk for RealDisk {
         }
     }
 
+    /// Reads a file of at most `limit` bytes.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -58,6 +45,7 @@ impl Disk for RealDisk {
         Ok(bytes)
     }
 
+    /// The files of a folder, in the order of their names.
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -67,6 +55,12 @@ impl Disk for RealDisk {
         Ok(paths)
     }
 }
+
+/// The system's disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RealDisk;
+
+impl Disk for RealDisk {}
 
 /// Ending of files that are being written; what a crash leaves of them is removed at the next start.
 pub(crate) const UNFINISHED: &str = "unfinished";
@@ -129,18 +123,6 @@ pub(crate) mod faults {
         fn sync_folder(&self, folder: &Path) -> io::Result<()> {
             self.step()?;
             RealDisk.sync_folder(folder)
-        }
-
-        fn remove(&self, path: &Path) -> io::Result<()> {
-            RealDisk.remove(path)
-        }
-
-        fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-            RealDisk.read(path, limit)
-        }
-
-        fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-            RealDisk.list(folder)
         }
     }
 

@@ -102,7 +102,7 @@ impl Keeper {
 mod tests {
     use std::collections::BTreeSet;
     use std::io;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
     use std::sync::Mutex;
     use std::sync::mpsc::TrySendError;
 
@@ -123,21 +123,6 @@ mod tests {
             self.come.send(()).unwrap();
             self.go.lock().unwrap().recv().unwrap();
             RealDisk.write(path, parts)
-        }
-        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-            RealDisk.rename(from, to)
-        }
-        fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-            RealDisk.sync_folder(folder)
-        }
-        fn remove(&self, path: &Path) -> io::Result<()> {
-            RealDisk.remove(path)
-        }
-        fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-            RealDisk.read(path, limit)
-        }
-        fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-            RealDisk.list(folder)
         }
     }
 

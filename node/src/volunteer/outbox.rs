@@ -171,7 +171,6 @@ fn name(unit: Unit, content: ContentHash) -> ReportName {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::sync_channel;
 
@@ -187,21 +186,6 @@ mod tests {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             RealDisk.write(path, parts)
-        }
-        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-            RealDisk.rename(from, to)
-        }
-        fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-            RealDisk.sync_folder(folder)
-        }
-        fn remove(&self, path: &Path) -> io::Result<()> {
-            RealDisk.remove(path)
-        }
-        fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-            RealDisk.read(path, limit)
-        }
-        fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-            RealDisk.list(folder)
         }
     }
 
